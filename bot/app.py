@@ -1,0 +1,239 @@
+"""The composition root: engine, knowledge, channels, workers, routes; started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from bot.channels.base import Channel, PushChannel
+from bot.channels.web import WebChannel
+from bot.config import Settings
+from bot.delivery import Deliverer
+from bot.dispatcher import Dispatcher
+from bot.errors import CommandError
+from bot.inbox import Inbox
+from bot.knowledge_store import KnowledgeStore, prepare, profile_of
+from bot.leases import LeaseKeeper
+from bot.page import PageRoutes, SecurityHeaders
+from bot.security import secret_key
+from bot.spool import Spool
+from bot.spool_worker import take_in_spool
+from bot.web import health_routes
+from bot.web_chat import Follower, WebChat
+from bot.workers import JobRunner, Supervisor, retention_job
+from db import migrate
+from db.engine import Database
+from db.queries import departments, operations
+from knowledge.loader import load_content
+from staff.app import staff_routes
+
+log = structlog.get_logger()
+
+STATIC = Path(__file__).with_name("static")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the preparation of the database found out."""
+
+    department_id: int
+    conflicts: list[str]
+
+
+async def prepare_database(settings: Settings, database: Database) -> Prepared:
+    """Run the migrations, load department and content.
+
+    Raises:
+        CommandError: The database cannot be reached, or content files are broken.
+    """
+    content = load_content()
+    now = dt.datetime.now(dt.UTC)
+
+    def run(connection: Any) -> Any:
+        migrate.upgrade(connection)
+        return prepare(connection, settings, content, now)
+
+    try:
+        report = await database.write(run)
+        row = await database.read(departments.find_department)
+    except (SQLAlchemyError, OSError) as error:
+        where = database.url.render_as_string(hide_password=True)
+        raise CommandError(
+            f"the database {where} cannot be used: {type(error).__name__}; check DATABASE_URL"
+        ) from error
+    for problem in content.problems:
+        log.error("content_problem", problem=str(problem))
+    assert row is not None
+    return Prepared(row.id, report.conflicts)
+
+
+class Service:
+    """Everything one process runs."""
+
+    def __init__(self, settings: Settings, database: Database, department: Any, *, with_http: bool = True) -> None:
+        self.settings = settings
+        self.database = database
+        self.department_id: int = department.id
+        self.owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.store = KnowledgeStore(database, department.id)
+        self.web_channel = WebChannel()
+        self.channels: list[Channel] = build_channels(settings)
+        self.dispatcher = Dispatcher(
+            database, self.store, profile_of(department), retention_days=settings.retention_days,
+            pull_channels=frozenset({self.web_channel.name}), page_url=settings.public_url,
+        )  # fmt: skip
+        self.spool = Spool(settings.var_dir / "spool")
+        self.inbox = Inbox(
+            database, self.dispatcher, self.spool, department_id=department.id, burst_wait_s=settings.burst_wait_s
+        )
+        self.follower = Follower(database)
+        self.deliverers = {
+            channel.name: Deliverer(database, channel, self._lease(f"send:{channel.name}"), department_id=department.id)
+            for channel in self.channels
+        }
+        self.dispatcher.on_replies = self._replies_queued
+        self.supervisor = Supervisor()
+        self.with_http = with_http
+
+    def _lease(self, name: str) -> LeaseKeeper:
+        return LeaseKeeper(self.database, name, self.owner, self.settings.lease_s)
+
+    def _replies_queued(self, channel: str, conversation_id: int) -> None:
+        if deliverer := self.deliverers.get(channel):
+            deliverer.wake()
+        else:
+            self.follower.notify(conversation_id)
+
+    async def start(self) -> None:
+        """Load the knowledge and start every task."""
+        await self.store.refresh()
+        if self.settings.is_sqlite:
+            await self.database.write(operations.drop_all_leases)
+        await self._plan_jobs()
+        for channel in self.channels:
+            if isinstance(channel, PushChannel):
+                await channel.start()
+        start = self.supervisor.start
+        start("sweep", self.dispatcher.sweep)
+        start("knowledge", self.store.watch)
+        start("follower", self.follower.run)
+        start("jobs", self._jobs)
+        start("spool", lambda: take_in_spool(self.spool, self.inbox, [self.web_channel, *self.channels]))
+        for name, deliverer in self.deliverers.items():
+            start(f"deliver-{name}", deliverer.run)
+        for channel in self.channels:
+            poll = getattr(channel, "poll", None)
+            if poll is not None:
+                lease = self._lease(f"poll:{channel.name}")
+                start(
+                    f"poll-{channel.name}", lambda p=poll, k=lease: p(self.database, self.inbox, k, self.department_id)
+                )  # type: ignore[misc]
+
+    async def _plan_jobs(self) -> None:
+        now = dt.datetime.now(dt.UTC)
+        await self.database.write(
+            lambda c: operations.plan_job(
+                c, department_id=self.department_id, kind="retention", key="daily", due_at=now
+            )
+        )
+
+    async def _jobs(self) -> None:
+        lease = self._lease("jobs")
+        clock = lambda: dt.datetime.now(dt.UTC)  # noqa: E731 - one word for the same thing
+        runner = JobRunner(
+            self.database, {"retention": retention_job(self.database, self.settings.retention_days, clock)}
+        )
+        while not await lease.held():
+            await asyncio.sleep(self.settings.lease_s / 3)
+        task = asyncio.create_task(runner.run())
+        try:
+            while await lease.held():
+                await asyncio.sleep(self.settings.lease_s / 3)
+        finally:
+            task.cancel()
+
+    async def is_ready(self) -> dict[str, bool]:
+        """Database, knowledge and workers, each able to serve or not."""
+        try:
+            await asyncio.wait_for(self.database.read(departments.find_department), 3)
+            database = True
+        except (SQLAlchemyError, OSError, TimeoutError):
+            database = False
+        knowledge = self.store.current is not None and bool(self.store.current.knowledge.topics)
+        return {"database": database, "knowledge": knowledge, "workers": self.supervisor.alive}
+
+    async def stop(self) -> None:
+        """Finish what is under way and release everything."""
+        self.follower.close()
+        await self.dispatcher.close()
+        for deliverer in self.deliverers.values():
+            await deliverer.close()
+        await self.supervisor.stop()
+        for channel in self.channels:
+            if isinstance(channel, PushChannel):
+                await channel.close()
+        try:
+            await self.database.write(lambda c: operations.release_leases(c, owner=self.owner))
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("leases_not_released", error=type(error).__name__)
+
+
+def build_channels(settings: Settings) -> list[Channel]:
+    """The messenger channels that are configured; a channel's library is imported only when it is on."""
+    channels: list[Channel] = []
+    if settings.telegram_token:
+        from bot.channels.telegram import TelegramChannel
+
+        channels.append(TelegramChannel(settings))
+    return channels
+
+
+def build_app(service: Service) -> Starlette:
+    """The HTTP side of a service."""
+    settings = service.settings
+    routes: list[Route | Mount] = [
+        Route(path, handler, methods=["GET"]) for path, handler in health_routes(service.is_ready, settings).items()
+    ]
+    chat = WebChat(settings, service.database, service.inbox, service.web_channel, service.follower)
+    routes += chat.routes()
+    for channel in service.channels:
+        for route in getattr(channel, "routes", lambda _inbox: [])(service.inbox):
+            routes.append(route)
+    routes += PageRoutes(service).routes()
+    routes += staff_routes(
+        service.database, department_id=service.department_id, key=secret_key(settings).get_secret_value(),
+        secure=bool(settings.public_url and settings.public_url.startswith("https")),
+        channels=[service.web_channel.name, *(channel.name for channel in service.channels)],
+    )  # fmt: skip
+    routes.append(Mount("/static", StaticFiles(directory=STATIC), name="static"))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        del app
+        await service.start()
+        yield
+        await service.stop()
+
+    async def failed(request: Request, error: Exception) -> Response:
+        log.error("request_failed", path=request.url.path, error=type(error).__name__)
+        return Response("Có trục trặc, anh/chị thử lại giúp.", 500, media_type="text/plain; charset=utf-8")
+
+    middleware = [Middleware(SecurityHeaders, widget_origins=settings.widget_origins)]
+    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan, exception_handlers={Exception: failed})

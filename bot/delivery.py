@@ -1,0 +1,227 @@
+"""Send queued replies in order per conversation: wait, retry or give up by class of error.
+
+One process sends for a channel at a time (a lease), so the rates hold for the whole deployment. An attempt is marked
+before it begins: after a crash in between, a reply may arrive twice, and its row says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import random
+import time
+from typing import Any
+
+import structlog
+from aiolimiter import AsyncLimiter
+from sqlalchemy import Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.channels.base import Channel, PushChannel
+from bot.errors import (
+    ChannelError,
+    ChannelUnavailable,
+    CredentialsRejected,
+    PayloadRejected,
+    RecipientMoved,
+    RecipientUnreachable,
+    RetryLater,
+)
+from bot.leases import LeaseKeeper
+from bot.metrics import OUTBOX
+from db.engine import Database
+from db.queries import conversations, operations
+from handlers.messages import Reply
+
+log = structlog.get_logger()
+
+IDLE_S = 1.0
+SENDS_AT_ONCE = 64
+GIVE_UP_AFTER = dt.timedelta(hours=24)
+BACKOFF_LIMIT_S = 300.0
+CREDENTIALS_PAUSE_S = 60.0
+NOTE_EVERY_S = 5.0
+
+
+def backoff_s(attempts: int) -> float:
+    """Seconds until the next attempt: doubling from one second, at most five minutes, with a little chance."""
+    return min(BACKOFF_LIMIT_S, 2.0 ** min(attempts, 9)) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load only
+
+
+class Deliverer:
+    """Sends for one channel while this process holds its lease."""
+
+    def __init__(self, database: Database, channel: Channel, lease: LeaseKeeper, *, department_id: int) -> None:
+        assert isinstance(channel, PushChannel)
+        self._database = database
+        self._channel = channel
+        self._lease = lease
+        self._department_id = department_id
+        self._overall = AsyncLimiter(max(1.0, channel.rate), max(1.0, 1.0 / channel.rate))
+        self._chat_interval = 1.0 / channel.chat_rate
+        self._chat_next: dict[int, float] = {}
+        self._busy: dict[int, asyncio.Task[None]] = {}
+        self._wakeup = asyncio.Event()
+        self._paused_until = 0.0
+        self._down = False
+        self._noted_at = 0.0
+        self._closing = False
+
+    def wake(self) -> None:
+        """Something was queued."""
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Send until closed."""
+        while not self._closing:
+            try:
+                claimed = await self._claim() if await self._lease.held() else 0
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("delivery_postponed", channel=self._channel.name, error=type(error).__name__)
+                claimed = 0
+                await asyncio.sleep(IDLE_S)
+            if claimed < SENDS_AT_ONCE:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(max(IDLE_S, self._paused_until - time.monotonic())):
+                await self._wakeup.wait()
+        except TimeoutError:
+            pass
+        self._wakeup.clear()
+
+    async def _claim(self) -> int:
+        if time.monotonic() < self._paused_until or len(self._busy) >= SENDS_AT_ONCE:
+            return 0
+        now = dt.datetime.now(dt.UTC)
+        limit = SENDS_AT_ONCE - len(self._busy)
+        busy = list(self._busy)
+        rows = await self._database.write(
+            lambda c: conversations.claim_replies(c, channel=self._channel.name, busy=busy, now=now, limit=limit)
+        )
+        for row in rows:
+            task = asyncio.create_task(self._deliver(row), name=f"send-{row.id}")
+            self._busy[row.conversation_id] = task
+            task.add_done_callback(lambda _, key=row.conversation_id: self._done(key))  # type: ignore[misc]
+        return len(rows)
+
+    def _done(self, conversation_id: int) -> None:
+        self._busy.pop(conversation_id, None)
+        self._wakeup.set()
+
+    async def _deliver(self, row: Row[Any]) -> None:
+        failure: ChannelError | None = None
+        external_id = None
+        try:
+            await self._respect_rates(row.conversation_id)
+            if not self._lease.still_held():
+                return  # whoever holds the lease now will send it
+            external_id = await self._channel.send(row.external_id, Reply.from_json(row.reply))
+        except ChannelError as error:
+            failure = error
+        except Exception as error:  # the row must not stay stuck for a fault of ours
+            log.exception("send_failed", channel=self._channel.name, outbox_id=row.id)
+            failure = PayloadRejected(type(error).__name__)
+        if failure is None:
+            await self._record(lambda: self._sent(row, external_id))
+        else:
+            await self._record(lambda: self._failed(row, failure))
+
+    async def _record(self, write: Any) -> None:
+        """Keep trying until the result of a send is stored: sending again would be the alternative."""
+        while True:
+            try:
+                await write()
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("delivery_result_waits", channel=self._channel.name, error=type(error).__name__)
+                await asyncio.sleep(IDLE_S)
+                if self._closing:
+                    return
+            else:
+                return
+
+    async def _respect_rates(self, conversation_id: int) -> None:
+        now = time.monotonic()
+        at = max(now, self._chat_next.get(conversation_id, 0.0))
+        self._chat_next[conversation_id] = at + self._chat_interval
+        if len(self._chat_next) > 10_000:
+            self._chat_next = {key: value for key, value in self._chat_next.items() if value > now}
+        if at > now:
+            await asyncio.sleep(at - now)
+        await self._overall.acquire()
+
+    async def _sent(self, row: Row[Any], external_id: str | None) -> None:
+        now = dt.datetime.now(dt.UTC)
+        note = time.monotonic() - self._noted_at > NOTE_EVERY_S or self._down
+
+        def write(connection: Any) -> None:
+            conversations.mark_sent(connection, row.id, external_id=external_id, now=now)
+            if note:
+                operations.note_channel(
+                    connection, department_id=self._department_id, channel=self._channel.name,
+                    account=self._channel.account, last_sent_at=now,
+                )  # fmt: skip
+
+        await self._database.write(write)
+        if note:
+            self._noted_at = time.monotonic()
+        OUTBOX.labels(self._channel.name, "sent").inc()
+        if self._down:
+            self._down = False
+            log.info("channel_back", channel=self._channel.name)
+
+    async def _failed(self, row: Row[Any], error: ChannelError) -> None:
+        now = dt.datetime.now(dt.UTC)
+        OUTBOX.labels(self._channel.name, type(error).__name__).inc()
+        code = f"{type(error).__name__}: {error.code}"
+        match error:
+            case RetryLater():
+                self._paused_until = max(self._paused_until, time.monotonic() + min(error.after_s, BACKOFF_LIMIT_S))
+                later = now + dt.timedelta(seconds=error.after_s)
+                await self._database.write(
+                    lambda c: conversations.retry_later(c, row.id, not_before=later, error=code, count=False)
+                )
+            case RecipientUnreachable():
+                await self._database.write(
+                    lambda c: conversations.recipient_unreachable(c, row.conversation_id, error=code, now=now)
+                )
+            case RecipientMoved():
+                await self._database.write(lambda c: self._move(c, row, error.external_id, now))
+            case PayloadRejected():
+                log.error("reply_rejected", channel=self._channel.name, outbox_id=row.id, code=error.code)
+                await self._database.write(lambda c: conversations.give_up(c, row.id, error=code))
+            case ChannelUnavailable() | CredentialsRejected() | _:
+                await self._unavailable(row, error, code, now)
+
+    @staticmethod
+    def _move(connection: Any, row: Row[Any], external_id: str, now: dt.datetime) -> None:
+        conversations.move_conversation(connection, row.conversation_id, external_id=external_id)
+        conversations.retry_later(connection, row.id, not_before=now, error="RecipientMoved")
+
+    async def _unavailable(self, row: Row[Any], error: ChannelError, code: str, now: dt.datetime) -> None:
+        if isinstance(error, CredentialsRejected):
+            self._paused_until = time.monotonic() + CREDENTIALS_PAUSE_S
+        if not self._down:
+            self._down = True
+            log.error("channel_down", channel=self._channel.name, code=error.code)
+
+        def write(connection: Any) -> None:
+            if now - row.created_at > GIVE_UP_AFTER:
+                conversations.give_up(connection, row.id, error=code)
+            else:
+                later = now + dt.timedelta(seconds=backoff_s(row.attempts))
+                conversations.retry_later(connection, row.id, not_before=later, error=code)
+            operations.note_channel(
+                connection, department_id=self._department_id, channel=self._channel.name,
+                account=self._channel.account, last_error=code, last_error_at=now,
+            )  # fmt: skip
+
+        await self._database.write(write)
+
+    async def close(self) -> None:
+        """Finish the sends under way."""
+        self._closing = True
+        self._wakeup.set()
+        if self._busy:
+            await asyncio.wait(list(self._busy.values()), timeout=10)

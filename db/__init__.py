@@ -1,0 +1,1 @@
+"""Storage: tables, migrations and every statement of the product. Imports none of the other packages."""

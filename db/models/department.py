@@ -1,0 +1,70 @@
+"""A department and the people who work in it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base, OfDepartment
+
+
+class Department(Base):
+    """A provincial Department of Science and Technology. What is None is said to be unknown, never guessed."""
+
+    __tablename__ = "departments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str]
+    short_name: Mapped[str]
+    province: Mapped[str] = mapped_column(String(32))
+    address: Mapped[str | None]
+    phones: Mapped[list[Any]]
+    hours: Mapped[str | None]
+    website: Mapped[str | None]
+    privacy_contact: Mapped[str | None]
+    source_hash: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[dt.datetime]
+
+
+class StaffRole(StrEnum):
+    """What a staff member may do."""
+
+    ADMINISTRATOR = "administrator"
+    MANAGER = "manager"
+    OFFICER = "officer"
+    CURATOR = "curator"
+    AUDITOR = "auditor"
+
+
+class StaffMember(OfDepartment, Base):
+    """Someone who signs in to the console. ``link_*`` is the one-time link that sets the password."""
+
+    __tablename__ = "staff_members"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str]
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str | None]
+    link_hash: Mapped[str | None]
+    link_expires_at: Mapped[dt.datetime | None]
+    failed_sign_ins: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[dt.datetime | None]
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[dt.datetime]
+
+
+class StaffSession(OfDepartment, Base):
+    """A signed-in browser; only the hash of its token is kept."""
+
+    __tablename__ = "staff_sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    staff_member_id: Mapped[int] = mapped_column(ForeignKey("staff_members.id"), index=True)
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime] = mapped_column(index=True)

@@ -1,0 +1,68 @@
+"""What keeps the service going: timed work, leases between processes, the state of channels, the audit log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base, OfDepartment
+
+
+class Job(OfDepartment, Base):
+    """Timed work. ``key`` makes it unique; a periodic job moves its ``due_at`` forward instead of finishing."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("kind", "key"),
+        Index("ix_jobs_due", "due_at", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    key: Mapped[str] = mapped_column(String(128))
+    payload: Mapped[dict[str, Any]]
+    due_at: Mapped[dt.datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    done_at: Mapped[dt.datetime | None]
+    error: Mapped[str | None]
+
+
+class Lease(Base):
+    """Something only one process does at a time, such as polling or sending for a channel."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[dt.datetime]
+
+
+class ChannelState(OfDepartment, Base):
+    """What a channel last did. ``cursor`` is where polling goes on."""
+
+    __tablename__ = "channel_states"
+    __table_args__ = (UniqueConstraint("channel", "account"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    account: Mapped[str] = mapped_column(String(64))
+    cursor: Mapped[str | None]
+    last_received_at: Mapped[dt.datetime | None]
+    last_sent_at: Mapped[dt.datetime | None]
+    last_error: Mapped[str | None]
+    last_error_at: Mapped[dt.datetime | None]
+
+
+class AuditEvent(OfDepartment, Base):
+    """Who did what in the console or on the command line."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_member_id: Mapped[int | None] = mapped_column(ForeignKey("staff_members.id"))
+    action: Mapped[str] = mapped_column(String(64))
+    details: Mapped[dict[str, Any]]
+    created_at: Mapped[dt.datetime] = mapped_column(index=True)

@@ -1,0 +1,93 @@
+"""Leases between processes, the state of channels, timed work."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+
+from db.models import AuditEvent, ChannelState, Job, Lease
+from db.queries.conversations import insert_new
+
+
+def take_lease(connection: Connection, name: str, *, owner: str, now: dt.datetime, seconds: float) -> bool:
+    """Take or keep a lease; False while another live process holds it."""
+    expires_at = now + dt.timedelta(seconds=seconds)
+    created = connection.execute(insert_new(connection, Lease).values(name=name, owner=owner, expires_at=expires_at))
+    if created.rowcount == 1:
+        return True
+    statement = (
+        update(Lease)
+        .where(Lease.name == name, or_(Lease.owner == owner, Lease.expires_at < now))
+        .values(owner=owner, expires_at=expires_at)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def release_leases(connection: Connection, *, owner: str) -> None:
+    """Give back everything a process holds, at its shutdown."""
+    connection.execute(delete(Lease).where(Lease.owner == owner))
+
+
+def drop_all_leases(connection: Connection) -> None:
+    """At the start of the only process of a SQLite file: whoever held a lease is gone."""
+    connection.execute(delete(Lease))
+
+
+def note_channel(connection: Connection, *, department_id: int, channel: str, account: str, **values: Any) -> None:
+    """Record what a channel last did (``last_received_at``, ``last_sent_at``, ``last_error``, ``cursor``…)."""
+    where = (ChannelState.channel == channel, ChannelState.account == account)
+    if connection.execute(update(ChannelState).where(*where).values(**values)).rowcount == 0:
+        connection.execute(
+            insert(ChannelState).values(department_id=department_id, channel=channel, account=account, **values)
+        )
+
+
+def channel_states(connection: Connection, *, department_id: int) -> list[Row[Any]]:
+    """Every channel's state."""
+    return list(connection.execute(select(ChannelState.__table__).where(ChannelState.department_id == department_id)))
+
+
+def channel_cursor(connection: Connection, *, channel: str, account: str) -> str | None:
+    """Where polling of a channel goes on."""
+    statement = select(ChannelState.cursor).where(ChannelState.channel == channel, ChannelState.account == account)
+    return connection.execute(statement).scalar()
+
+
+def plan_job(
+    connection: Connection, *, department_id: int, kind: str, key: str, due_at: dt.datetime,
+    payload: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """Add a piece of timed work once; an existing one keeps its time."""
+    connection.execute(
+        insert_new(connection, Job).values(
+            department_id=department_id, kind=kind, key=key, due_at=due_at, payload=payload or {}, attempts=0
+        )
+    )
+
+
+def due_jobs(connection: Connection, *, now: dt.datetime, limit: int = 20) -> list[Row[Any]]:
+    """Timed work whose time has come, oldest first."""
+    statement = select(Job.__table__).where(Job.done_at.is_(None), Job.due_at <= now).order_by(Job.due_at).limit(limit)
+    return list(connection.execute(statement))
+
+
+def reschedule_job(connection: Connection, job_id: int, *, due_at: dt.datetime, error: str | None = None) -> None:
+    """Run a job again at ``due_at``: a periodic one, or one that failed."""
+    connection.execute(
+        update(Job).where(Job.id == job_id).values(due_at=due_at, attempts=Job.attempts + 1, error=error)
+    )
+
+
+def audit(
+    connection: Connection, *, department_id: int, action: str, now: dt.datetime, staff_member_id: int | None = None,
+    **details: Any,
+) -> None:  # fmt: skip
+    """Record who did what."""
+    connection.execute(
+        insert(AuditEvent).values(
+            department_id=department_id, staff_member_id=staff_member_id, action=action, details=details,
+            created_at=now,
+        )
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The staff console: Vietnamese pages under ``/staff/`` for the department's people."""
