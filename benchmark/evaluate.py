@@ -52,7 +52,9 @@ def _wrong(questions: Sequence[Line], answers: dict[str, Line], limit: int) -> N
         if shown < limit and not scoring.topic_right(q, a):
             shown += 1
             text = q.get("text") or " | ".join(q["turns"])
-            print(f"    {q['id']} [{q.get('noise')}] {text[:110]}\n      want {q['topics']} got {a['outcome']} {a['topic']}")
+            print(
+                f"    {q['id']} [{q.get('noise')}] {text[:110]}\n      want {q['topics']} got {a['outcome']} {a['topic']}"
+            )
 
 
 def evaluate(answerer: Answerer, folder: Path, title: str, *, show_wrong: int, prefix: str = "") -> None:
@@ -85,7 +87,9 @@ def evaluate(answerer: Answerer, folder: Path, title: str, *, show_wrong: int, p
         )
         for q in [q for q in oos if answers[q["id"]]["outcome"] in {"answer", "clarify"}][:show_wrong]:
             a = answers[q["id"]]
-            print(f"    {q['id']} [{q.get('kind')}] {q['text'][:110]}\n      got {a['outcome']} {a['topic']} {a['confidence']}")
+            print(
+                f"    {q['id']} [{q.get('kind')}] {q['text'][:110]}\n      got {a['outcome']} {a['topic']} {a['confidence']}"
+            )
 
 
 def evaluate_facts(answerer: Answerer, *, show_wrong: int) -> None:

@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from bot.channels.base import Channel, PushChannel
+from bot.channels.base import Channel, PollingChannel, PushChannel
 from bot.channels.web import WebChannel
 from bot.config import Settings
 from bot.delivery import Deliverer
@@ -37,7 +38,7 @@ from bot.spool import Spool
 from bot.spool_worker import take_in_spool
 from bot.web import health_routes
 from bot.web_chat import Follower, WebChat
-from bot.workers import JobRunner, Supervisor, retention_job
+from bot.workers import JOBS_S, JobRunner, Supervisor, retention_job
 from db import migrate
 from db.engine import Database
 from db.queries import departments, operations
@@ -139,12 +140,9 @@ class Service:
         for name, deliverer in self.deliverers.items():
             start(f"deliver-{name}", deliverer.run)
         for channel in self.channels:
-            poll = getattr(channel, "poll", None)
-            if poll is not None:
+            if isinstance(channel, PollingChannel):
                 lease = self._lease(f"poll:{channel.name}")
-                start(
-                    f"poll-{channel.name}", lambda p=poll, k=lease: p(self.database, self.inbox, k, self.department_id)
-                )  # type: ignore[misc]
+                start(f"poll-{channel.name}", partial(channel.poll, self.database, self.inbox, lease))
 
     async def _plan_jobs(self) -> None:
         now = dt.datetime.now(dt.UTC)
@@ -157,17 +155,12 @@ class Service:
     async def _jobs(self) -> None:
         lease = self._lease("jobs")
         clock = lambda: dt.datetime.now(dt.UTC)  # noqa: E731 - one word for the same thing
-        runner = JobRunner(
-            self.database, {"retention": retention_job(self.database, self.settings.retention_days, clock)}
-        )
-        while not await lease.held():
-            await asyncio.sleep(self.settings.lease_s / 3)
-        task = asyncio.create_task(runner.run())
-        try:
-            while await lease.held():
-                await asyncio.sleep(self.settings.lease_s / 3)
-        finally:
-            task.cancel()
+        erase = retention_job(self.database, self.settings.retention_days, clock)
+        runner = JobRunner(self.database, {"retention": erase})
+        while True:
+            if await lease.held():
+                await runner.run_due(dt.datetime.now(dt.UTC))
+            await asyncio.sleep(JOBS_S)
 
     async def is_ready(self) -> dict[str, bool]:
         """Database, knowledge and workers, each able to serve or not."""
@@ -208,14 +201,14 @@ def build_channels(settings: Settings) -> list[Channel]:
 def build_app(service: Service) -> Starlette:
     """The HTTP side of a service."""
     settings = service.settings
-    routes: list[Route | Mount] = [
+    routes: list[BaseRoute] = [
         Route(path, handler, methods=["GET"]) for path, handler in health_routes(service.is_ready, settings).items()
     ]
     chat = WebChat(settings, service.database, service.inbox, service.web_channel, service.follower)
     routes += chat.routes()
     for channel in service.channels:
-        for route in getattr(channel, "routes", lambda _inbox: [])(service.inbox):
-            routes.append(route)
+        if isinstance(channel, PushChannel):
+            routes += channel.routes(service.inbox)
     routes += PageRoutes(service).routes()
     routes += staff_routes(
         service.database, department_id=service.department_id, key=secret_key(settings).get_secret_value(),

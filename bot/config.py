@@ -100,7 +100,8 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         issues = "; ".join(
-            f"{'.'.join(str(p) for p in issue['loc']).upper() or 'settings'}: {issue['msg'].removeprefix('Value error, ')}"
+            f"{'.'.join(str(part) for part in issue['loc']).upper() or 'settings'}: "
+            f"{issue['msg'].removeprefix('Value error, ')}"
             for issue in error.errors(include_input=False)
         )
         raise CommandError(f"the configuration cannot be used: {issues}") from None

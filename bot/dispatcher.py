@@ -29,6 +29,7 @@ from handlers.dialogue import decide
 from handlers.messages import IncomingMessage, Reply
 from handlers.state import DialogueState
 from handlers.texts import say
+from knowledge.text import fold
 
 log = structlog.get_logger()
 
@@ -167,7 +168,8 @@ class Dispatcher:
                 "explain": understanding.explain,
             }
         return {
-            "key": key, "text": entry.text, "outcome": entry.outcome, "topic": entry.topic, "facet": entry.facet,
+            "key": key, "text": entry.text, "text_folded": fold(entry.text) if entry.text else None,
+            "outcome": entry.outcome, "topic": entry.topic, "facet": entry.facet,
             "article": entry.article, "province": entry.province or decision.state.province,
             "reason": understanding.reason.value if understanding and understanding.reason else None,
             "confidence": understanding.confidence if understanding else None, "details": details,

@@ -78,7 +78,7 @@ class Inbox:
         }
 
     async def store(self, channel: Channel, envelope: Envelope, now: dt.datetime) -> tuple[int, bool]:
-        """Store a parsed message once and wake its conversation. Returns the conversation's id and whether it was new."""
+        """Store a parsed message once and wake its conversation; its conversation's id, and whether it was new."""
         wait = self._burst_wait if says_nothing_alone(envelope.message) else dt.timedelta()
         new = conversations.NewMessage(
             channel=channel.name, account=channel.account, external_id=envelope.external_id,

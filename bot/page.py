@@ -1,4 +1,4 @@
-"""The public pages: the web chat, its embeddable frame and script, the privacy notice; and the headers of every page."""
+"""The public pages: the web chat, its embeddable frame and script, the privacy notice; the headers of every page."""
 
 from __future__ import annotations
 

@@ -68,33 +68,29 @@ class JobRunner:
         self._database = database
         self._handlers = handlers
 
-    async def run(self) -> None:
-        """Look for due rows every five seconds; only the process holding the jobs lease calls this."""
-        while True:
-            try:
-                await self.run_due(dt.datetime.now(dt.UTC))
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("jobs_postponed", error=type(error).__name__)
-            await asyncio.sleep(JOBS_S)
-
     async def run_due(self, now: dt.datetime) -> int:
         """Run what is due at ``now``; returns how many ran."""
-        jobs = await self._database.read(lambda c: operations.due_jobs(c, now=now))
+        try:
+            jobs = await self._database.read(lambda c: operations.due_jobs(c, now=now))
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("jobs_postponed", error=type(error).__name__)
+            return 0
         for job in jobs:
             handler = self._handlers.get(job.kind)
-            if handler is None:
-                continue
-            try:
-                again = await handler(job)
-                error = None
-            except Exception as failure:
-                log.exception("job_failed", kind=job.kind, job_id=job.id)
-                again, error = now + dt.timedelta(minutes=min(60, 2**job.attempts)), type(failure).__name__
-            due_at = again or now + 100 * 365 * DAY
-            await self._database.write(
-                lambda c, j=job.id, d=due_at, e=error: operations.reschedule_job(c, j, due_at=d, error=e)  # type: ignore[misc]
-            )
+            if handler is not None:
+                await self._run_one(job, handler, now)
         return len(jobs)
+
+    async def _run_one(self, job: Row[Any], handler: JobHandler, now: dt.datetime) -> None:
+        failure: str | None = None
+        try:
+            again = await handler(job)
+        except Exception as error:  # a job that fails is tried again, later and later
+            log.exception("job_failed", kind=job.kind, job_id=job.id)
+            again, failure = now + dt.timedelta(minutes=min(60, 2**job.attempts)), type(error).__name__
+        await self._database.write(
+            lambda c: operations.finish_job(c, job.id, again_at=again, done_at=now, error=failure)
+        )
 
 
 def retention_job(database: Database, days: int, clock: Callable[[], dt.datetime]) -> JobHandler:

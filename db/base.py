@@ -42,7 +42,8 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
 
 
-Json = JSON().with_variant(JSONB(), "postgresql")
+# None is SQL NULL, not the JSON value null, so that "is erased" can be asked of the database
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class Base(DeclarativeBase):

@@ -163,9 +163,8 @@ def render_document(context: TurnContext, document: Document, others: Iterable[D
         say("document.status_note", status=status, note=document.status_note) if document.status_note
         else say("document.status", status=status),
     ]  # fmt: skip
-    for key in ("replaced_by", "amended_by", "replaces"):
-        if slugs := getattr(document, key):
-            body.append(say(f"document.{key}", documents=_linked(context, slugs)))
+    chain = {key: getattr(document, key) for key in ("replaced_by", "amended_by", "replaces")}
+    body += [say(f"document.{key}", documents=_linked(context, slugs)) for key, slugs in chain.items() if slugs]
     named = [document_name(other) for other in others]
     if named:
         body.append(say("document.others", documents=", ".join(named[:3])))

@@ -266,12 +266,8 @@ def answer_question(context: TurnContext, state: DialogueState, text: str) -> De
         case Outcome.CLARIFY:
             return _clarify(context, state, understanding, logged)
         case Outcome.SMALL_TALK:
-            key = "greeting_again" if understanding.phrase == "greeting" else str(understanding.phrase)
-            return Decision(
-                state,
-                (Reply(say(key)) if key != "who" else Reply(say(key, department=context.department.name)),),
-                _log(understanding, logged),
-            )
+            body = say(f"small_talk.{understanding.phrase}", department=context.department.name)
+            return Decision(state, (Reply(body),), _log(understanding, logged))
         case Outcome.SENSITIVE:
             return Decision(state, (Reply(say(f"sensitive.{understanding.phrase}")),), _log(understanding, logged))
         case _:

@@ -71,9 +71,7 @@ def _prepare(settings: Settings) -> None:
         try:
             await prepare_database(settings, database)
             department = await database.read(departments.find_department)
-            version = await database.read(
-                lambda c: knowledge_queries.published_version(c, department_id=department.id)
-            )
+            version = await database.read(lambda c: knowledge_queries.published_version(c, department_id=department.id))
             assert version == 1
         finally:
             await database.close()

@@ -40,7 +40,9 @@ async def running_service(
         service.store.current = understander
     for name, value in replacements.items():
         setattr(service, name, value)
-    config = uvicorn.Config(build_app(service), host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="on")
+    config = uvicorn.Config(
+        build_app(service), host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="on"
+    )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve())
@@ -73,10 +75,10 @@ class WebPerson:
         body.setdefault("id", f"m{self._sent:06d}-{secrets.token_hex(4)}")
         return await self._client.post("/chat/messages", json=body, headers={"x-chat-token": self.token})
 
-    async def replies(self, *, at_least: int = 1, timeout: float = 10.0) -> list[dict[str, Any]]:
+    async def replies(self, *, at_least: int = 1, wait_s: float = 10.0) -> list[dict[str, Any]]:
         """The replies not yet seen, once there are ``at_least`` that many and no more come."""
         found: list[dict[str, Any]] = []
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(wait_s):
             while True:
                 response = await self._client.get(
                     "/chat/messages", params={"after": self.seen}, headers={"x-chat-token": self.token}

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from starlette.routing import BaseRoute
 
 from handlers.messages import IncomingMessage, Reply
+
+if TYPE_CHECKING:
+    from bot.inbox import Inbox
+    from bot.leases import LeaseKeeper
+    from db.engine import Database
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """A parsed update. ``external_id`` makes it one row; ``acknowledge`` is what ``Channel.acknowledge`` needs."""
+    """A parsed update. ``external_id`` makes it one row; ``acknowledge`` is what ``PushChannel.acknowledge`` needs."""
 
     external_id: str
     conversation: str
@@ -47,7 +55,7 @@ class Channel(Protocol):
 
 @runtime_checkable
 class PushChannel(Protocol):
-    """A channel with a connection of its own to open, poll and close."""
+    """A channel with connections of its own; ``rate`` and ``chat_rate``: messages a second, overall and per chat."""
 
     rate: float
     chat_rate: float
@@ -56,12 +64,25 @@ class PushChannel(Protocol):
         """Open what sending needs. An unreachable messenger neither stops nor delays this."""
         ...
 
+    def routes(self, inbox: Inbox) -> Sequence[BaseRoute]:
+        """The HTTP addresses the messenger calls."""
+        ...
+
     async def acknowledge(self, token: str) -> None:
         """Tell the messenger that a tap arrived. Best effort: never raises."""
         ...
 
     async def close(self) -> None:
         """Release connections."""
+        ...
+
+
+@runtime_checkable
+class PollingChannel(Protocol):
+    """A channel that can be asked for updates instead of calling us."""
+
+    async def poll(self, database: Database, inbox: Inbox, lease: LeaseKeeper) -> None:
+        """Fetch and store updates while this process holds ``lease``; returns at once when polling is off."""
         ...
 
 

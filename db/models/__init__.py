@@ -1,7 +1,7 @@
 """The tables, a file per noun."""
 
 from db.models.conversation import Conversation, InboxMessage, InboxStatus, OutboxMessage, OutboxStatus, Turn
-from db.models.department import Department, StaffMember, StaffRole, StaffSession
+from db.models.department import Department, SignInThrottle, StaffMember, StaffRole, StaffSession
 from db.models.knowledge import KnowledgeRecord, KnowledgeState, KnowledgeVersion, RecordStatus
 from db.models.operations import AuditEvent, ChannelState, Job, Lease
 
@@ -20,6 +20,7 @@ __all__ = [
     "OutboxMessage",
     "OutboxStatus",
     "RecordStatus",
+    "SignInThrottle",
     "StaffMember",
     "StaffRole",
     "StaffSession",

@@ -65,7 +65,10 @@ class InboxMessage(OfDepartment, Base):
 
 
 class Turn(OfDepartment, Base):
-    """What one turn was about and how it ended. ``text`` has personal data masked."""
+    """What one turn was about and how it ended. ``text`` has personal data masked.
+
+    ``text_folded`` is the same in lower case without diacritics, for searching; both are erased together.
+    """
 
     __tablename__ = "turns"
     __table_args__ = (Index("ix_turns_department_created", "department_id", "created_at"),)
@@ -76,6 +79,7 @@ class Turn(OfDepartment, Base):
     channel: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[dt.datetime]
     text: Mapped[str | None]
+    text_folded: Mapped[str | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
     topic: Mapped[str | None] = mapped_column(String(64))
     facet: Mapped[str | None] = mapped_column(String(16))

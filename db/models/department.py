@@ -42,7 +42,10 @@ class StaffRole(StrEnum):
 
 
 class StaffMember(OfDepartment, Base):
-    """Someone who signs in to the console. ``link_*`` is the one-time link that sets the password."""
+    """Someone who signs in to the console. ``link_*`` is the one-time link that sets the password.
+
+    Only argon2id hashes of the password and of the link's secret are kept.
+    """
 
     __tablename__ = "staff_members"
 
@@ -53,10 +56,9 @@ class StaffMember(OfDepartment, Base):
     password_hash: Mapped[str | None]
     link_hash: Mapped[str | None]
     link_expires_at: Mapped[dt.datetime | None]
-    failed_sign_ins: Mapped[int] = mapped_column(default=0)
-    locked_until: Mapped[dt.datetime | None]
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[dt.datetime]
+    last_signed_in_at: Mapped[dt.datetime | None]
 
 
 class StaffSession(OfDepartment, Base):
@@ -67,4 +69,19 @@ class StaffSession(OfDepartment, Base):
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     staff_member_id: Mapped[int] = mapped_column(ForeignKey("staff_members.id"), index=True)
     created_at: Mapped[dt.datetime]
+    last_seen_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime] = mapped_column(index=True)
+
+
+class SignInThrottle(Base):
+    """How often signing in failed for one login name or from one network address.
+
+    ``key`` is a keyed hash, so the row says neither; a name nobody has is counted like any other.
+    """
+
+    __tablename__ = "sign_in_throttles"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    attempts: Mapped[int]
+    blocked_until: Mapped[dt.datetime | None]
+    updated_at: Mapped[dt.datetime] = mapped_column(index=True)

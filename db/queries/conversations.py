@@ -92,7 +92,7 @@ def waiting_conversations(
         .order_by(func.min(InboxMessage.id))
         .limit(limit)
     )  # fmt: skip
-    return [row[0] for row in connection.execute(statement)]
+    return [row[0] for row in connection.execute(statement) if row[0] is not None]
 
 
 # -- turns --------------------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def finish_turn(connection: Connection, turn: FinishedTurn) -> list[int]:
         )
         .returning(Conversation.next_seq, Conversation.department_id, Conversation.channel)
     )  # fmt: skip
-    row = connection.execute(advance).first()
+    row: Any = connection.execute(advance).first()
     if row is None:
         raise StaleConversation(turn.conversation_id)
     turn_id = None
@@ -175,9 +175,7 @@ def finish_turn(connection: Connection, turn: FinishedTurn) -> list[int]:
     return _queue(connection, turn, first_seq=row.next_seq - len(turn.replies), row=row, turn_id=turn_id)
 
 
-def _queue(
-    connection: Connection, turn: FinishedTurn, *, first_seq: int, row: Row[Any], turn_id: int | None
-) -> list[int]:
+def _queue(connection: Connection, turn: FinishedTurn, *, first_seq: int, row: Any, turn_id: int | None) -> list[int]:
     if not turn.replies:
         return []
     status = OutboxStatus.SENT if turn.pull else OutboxStatus.QUEUED
@@ -354,7 +352,7 @@ def erase_texts(connection: Connection, *, before: dt.datetime) -> int:
         .values(reply={"body": "", "heading": None, "note": None, "choices": []})
     ).rowcount  # fmt: skip
     erased += connection.execute(
-        update(Turn).where(Turn.created_at < before, Turn.text.is_not(None)).values(text=None)
+        update(Turn).where(Turn.created_at < before, Turn.text.is_not(None)).values(text=None, text_folded=None)
     ).rowcount
     erased += connection.execute(
         update(Conversation)

@@ -73,11 +73,16 @@ def due_jobs(connection: Connection, *, now: dt.datetime, limit: int = 20) -> li
     return list(connection.execute(statement))
 
 
-def reschedule_job(connection: Connection, job_id: int, *, due_at: dt.datetime, error: str | None = None) -> None:
-    """Run a job again at ``due_at``: a periodic one, or one that failed."""
-    connection.execute(
-        update(Job).where(Job.id == job_id).values(due_at=due_at, attempts=Job.attempts + 1, error=error)
-    )
+def finish_job(
+    connection: Connection, job_id: int, *, again_at: dt.datetime | None, done_at: dt.datetime, error: str | None
+) -> None:
+    """A job ran: again at ``again_at`` (a periodic one, or one that failed), or done for good when that is None.
+
+    ``attempts`` counts failures in a row.
+    """
+    values: dict[str, Any] = {"error": error, "attempts": Job.attempts + 1 if error else 0}
+    values |= {"due_at": again_at} if again_at else {"done_at": done_at}
+    connection.execute(update(Job).where(Job.id == job_id).values(**values))
 
 
 def audit(
