@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 import random
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -17,7 +18,7 @@ from aiolimiter import AsyncLimiter
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.channels.base import Channel, PushChannel
+from bot.channels.base import Channel, PushChannel, QuotingChannel, WindowedChannel
 from bot.errors import (
     ChannelError,
     ChannelUnavailable,
@@ -26,12 +27,14 @@ from bot.errors import (
     RecipientMoved,
     RecipientUnreachable,
     RetryLater,
+    WindowClosed,
 )
 from bot.leases import LeaseKeeper
 from bot.metrics import OUTBOX
 from db.engine import Database
-from db.queries import conversations, operations
+from db.queries import conversations, operations, reach
 from handlers.messages import Reply
+from handlers.pending import merge_pending
 
 log = structlog.get_logger()
 
@@ -41,6 +44,8 @@ GIVE_UP_AFTER = dt.timedelta(hours=24)
 BACKOFF_LIMIT_S = 300.0
 CREDENTIALS_PAUSE_S = 60.0
 NOTE_EVERY_S = 5.0
+CHAT_BURST = 3
+QUOTE_AFTER = dt.timedelta(seconds=60)  # an answer that late says which message it answers
 
 
 def backoff_s(attempts: int) -> float:
@@ -113,20 +118,44 @@ class Deliverer:
     async def _deliver(self, row: Row[Any]) -> None:
         failure: ChannelError | None = None
         external_id = None
+        ids = [row.id]
         try:
             await self._respect_rates(row.conversation_id)
             if not self._lease.still_held():
                 return  # whoever holds the lease now will send it
-            external_id = await self._channel.send(row.external_id, Reply.from_json(row.reply))
+            self._check_window(row)
+            external_id = await self._send(row, ids)
         except ChannelError as error:
             failure = error
         except Exception as error:  # the row must not stay stuck for a fault of ours
             log.exception("send_failed", channel=self._channel.name, outbox_id=row.id)
             failure = PayloadRejected(type(error).__name__)
         if failure is None:
-            await self._record(lambda: self._sent(row, external_id))
+            await self._record(lambda: self._sent(ids, external_id))
         else:
             await self._record(lambda: self._failed(row, failure))
+
+    def _check_window(self, row: Row[Any]) -> None:
+        """Raises WindowClosed when the channel would not deliver to this person now."""
+        if isinstance(self._channel, WindowedChannel):
+            reason = self._channel.window_closed(row.last_interaction_at, dt.datetime.now(dt.UTC))
+            if reason is not None:
+                raise WindowClosed(reason)
+
+    async def _send(self, row: Row[Any], ids: list[int]) -> str | None:
+        """Send a row, together with those that waited for the person with it: their ids are added to ``ids``."""
+        reply = Reply.from_json(row.reply)
+        if row.released_at is not None:
+            together = await self._database.read(
+                lambda c: reach.released_together(c, row.conversation_id, released_at=row.released_at)
+            )
+            ids[:] = [other.id for other in together] or [row.id]
+            if len(together) > 1:
+                reply = merge_pending([Reply.from_json(other.reply) for other in together])
+        late = dt.datetime.now(dt.UTC) - row.created_at > QUOTE_AFTER
+        if late and row.released_at is None and row.in_reply_to and isinstance(self._channel, QuotingChannel):
+            return await self._channel.send_quoting(row.external_id, reply, row.in_reply_to)
+        return await self._channel.send(row.external_id, reply)
 
     async def _record(self, write: Any) -> None:
         """Keep trying until the result of a send is stored: sending again would be the alternative."""
@@ -142,21 +171,24 @@ class Deliverer:
                 return
 
     async def _respect_rates(self, conversation_id: int) -> None:
+        """Wait for the chat's turn (a short burst may go at once, then ``chat_rate``) and for the channel's."""
         now = time.monotonic()
-        at = max(now, self._chat_next.get(conversation_id, 0.0))
-        self._chat_next[conversation_id] = at + self._chat_interval
+        full_at = max(now, self._chat_next.get(conversation_id, 0.0))
+        self._chat_next[conversation_id] = full_at + self._chat_interval
         if len(self._chat_next) > 10_000:
             self._chat_next = {key: value for key, value in self._chat_next.items() if value > now}
-        if at > now:
-            await asyncio.sleep(at - now)
+        wait = full_at - now - (CHAT_BURST - 1) * self._chat_interval
+        if wait > 0:
+            await asyncio.sleep(wait)
         await self._overall.acquire()
 
-    async def _sent(self, row: Row[Any], external_id: str | None) -> None:
+    async def _sent(self, ids: Sequence[int], external_id: str | None) -> None:
         now = dt.datetime.now(dt.UTC)
         note = time.monotonic() - self._noted_at > NOTE_EVERY_S or self._down
 
         def write(connection: Any) -> None:
-            conversations.mark_sent(connection, row.id, external_id=external_id, now=now)
+            for outbox_id in ids:
+                conversations.mark_sent(connection, outbox_id, external_id=external_id, now=now)
             if note:
                 operations.note_channel(
                     connection, department_id=self._department_id, channel=self._channel.name,
@@ -177,7 +209,9 @@ class Deliverer:
         code = f"{type(error).__name__}: {error.code}"
         match error:
             case RetryLater():
-                self._paused_until = max(self._paused_until, time.monotonic() + min(error.after_s, BACKOFF_LIMIT_S))
+                if not error.recipient_only:
+                    pause_s = min(error.after_s, BACKOFF_LIMIT_S)
+                    self._paused_until = max(self._paused_until, time.monotonic() + pause_s)
                 later = now + dt.timedelta(seconds=error.after_s)
                 await self._database.write(
                     lambda c: conversations.retry_later(c, row.id, not_before=later, error=code, count=False)
@@ -185,6 +219,12 @@ class Deliverer:
             case RecipientUnreachable():
                 await self._database.write(
                     lambda c: conversations.recipient_unreachable(c, row.conversation_id, error=code, now=now)
+                )
+            case WindowClosed():
+                await self._database.write(
+                    lambda c: reach.wait_for_person(
+                        c, row.conversation_id, last_interaction_at=row.last_interaction_at, error=code
+                    )
                 )
             case RecipientMoved():
                 await self._database.write(lambda c: self._move(c, row, error.external_id, now))

@@ -8,10 +8,12 @@ decided again. Within this process a conversation has at most one task.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -23,7 +25,7 @@ from bot.metrics import DECIDE_SECONDS, TURN_SECONDS, TURNS
 from db.engine import Database
 from db.errors import StaleConversation
 from db.queries import conversations
-from handlers.bursts import is_free_text
+from handlers.bursts import is_file, is_free_text
 from handlers.context import Decision, DepartmentProfile, TurnContext, TurnLog
 from handlers.dialogue import decide
 from handlers.messages import IncomingMessage, Reply
@@ -38,14 +40,18 @@ SWEEP_S = 1.0
 FOREIGN_AFTER = dt.timedelta(seconds=2)
 RETRY_S = 1.0
 STALE_TRIES = 20
+FAILURES_BEFORE_GIVING_UP = 3
 
 
 def split_turn(messages: Sequence[Row[Any]]) -> tuple[list[Row[Any]], list[IncomingMessage]]:
-    """The rows the next turn reads: the first alone, or the run of free texts it begins."""
+    """The rows the next turn reads: the first alone, or the run of free texts, or of one kind of file, it begins."""
     parsed = [IncomingMessage.from_json(row.message) for row in messages]
     count = 1
     if is_free_text(parsed[0]):
         while count < len(parsed) and is_free_text(parsed[count]):
+            count += 1
+    elif is_file(parsed[0]):
+        while count < len(parsed) and parsed[count].kind is parsed[0].kind:
             count += 1
     return list(messages[:count]), parsed[:count]
 
@@ -103,10 +109,21 @@ class Dispatcher:
                     continue
                 except (SQLAlchemyError, OSError) as error:
                     log.warning("turn_postponed", conversation_id=conversation_id, error=type(error).__name__)
+                    await self._count_failure(conversation_id, type(error).__name__)
+                    self.wake(conversation_id, delay_s=RETRY_S)
+                    return
+                except Exception as error:  # a fault of ours must not stop the other conversations
+                    log.exception("turn_broken", conversation_id=conversation_id)
+                    await self._count_failure(conversation_id, type(error).__name__)
                     self.wake(conversation_id, delay_s=RETRY_S)
                     return
                 if not again:
                     return
+
+    async def _count_failure(self, conversation_id: int, error: str) -> None:
+        """Note that the turn failed; after three times it ends with an apology instead of another try."""
+        with contextlib.suppress(SQLAlchemyError, OSError):
+            await self._database.write(lambda c: conversations.count_failure(c, conversation_id, error=error))
 
     async def _take_turn(self, conversation_id: int) -> bool:
         """One turn; True when more messages may be waiting."""
@@ -119,13 +136,18 @@ class Dispatcher:
             self.wake(conversation_id, delay_s=(due - now).total_seconds() + 0.005)
             return False
         rows, messages = split_turn(waiting.messages)
-        decision, key = self._decide(waiting.conversation, messages, now)
+        paused_until = waiting.conversation.paused_until
+        if paused_until is not None and paused_until > now:
+            await self._stay_silent(waiting.conversation, rows, now)
+            return len(rows) < len(waiting.messages)
+        decision, key = self._decide(waiting.conversation, messages, now, attempts=rows[0].attempts)
         turn = conversations.FinishedTurn(
             conversation_id=conversation_id, version=waiting.conversation.version, inbox_ids=[row.id for row in rows],
             state=decision.state.to_json(), replies=[reply.to_json() for reply in decision.replies],
             pull=waiting.conversation.channel in self._pull_channels, now=now,
             log=self._log_values(decision, key),
             feedback=(decision.feedback.turn_key, decision.feedback.verdict) if decision.feedback else None,
+            in_reply_to=rows[-1].external_id,
         )  # fmt: skip
         await self._database.write(lambda c: conversations.finish_turn(c, turn))
         channel = waiting.conversation.channel
@@ -135,12 +157,24 @@ class Dispatcher:
             self.on_replies(channel, conversation_id)
         return len(rows) < len(waiting.messages)
 
+    async def _stay_silent(self, conversation: Row[Any], rows: Sequence[Row[Any]], now: dt.datetime) -> None:
+        """A human answers in this conversation: the messages are read, nothing is said."""
+        turn = conversations.FinishedTurn(
+            conversation_id=conversation.id, version=conversation.version, inbox_ids=[row.id for row in rows],
+            state=conversation.state, replies=[], pull=True, now=now,
+        )  # fmt: skip
+        await self._database.write(lambda c: conversations.finish_turn(c, turn))
+        TURNS.labels(conversation.channel, "paused").inc()
+
     def _decide(
-        self, conversation: Row[Any], messages: Sequence[IncomingMessage], now: dt.datetime
+        self, conversation: Row[Any], messages: Sequence[IncomingMessage], now: dt.datetime, *, attempts: int
     ) -> tuple[Decision, str]:
         """The decision, or one calm sentence when it failed: the conversation stays usable either way."""
         key = secrets.token_hex(6)
         state = DialogueState()
+        failed = Decision(DialogueState(greeted=True), (Reply(say("failure")),), TurnLog(outcome="failure"))
+        if attempts >= FAILURES_BEFORE_GIVING_UP:
+            return failed, key
         started = time.perf_counter()
         try:
             state = DialogueState.from_json(conversation.state)
@@ -151,7 +185,7 @@ class Dispatcher:
             return decide(context, state, messages), key
         except Exception:
             log.exception("turn_failed", conversation_id=conversation.id)
-            return Decision(state, (Reply(say("failure")),), TurnLog(outcome="failure")), key
+            return replace(failed, state=state), key
         finally:
             DECIDE_SECONDS.observe(time.perf_counter() - started)
 
