@@ -1,25 +1,88 @@
-"""The staff console: sign-in by one-time link and password, the state of channels, the last questions."""
+"""The staff console: the table of its pages and the routes made from it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from db.engine import Database
+from staff.access import HOME_PATH, SIGN_IN_PATH, Console, Page, Right, route
+from staff.accounts import LINK_PATH
+from staff.questions import export_questions, show_overview, show_question
+from staff.queue import QUEUE_PATH, show_queue
+from staff.rendering import STATIC, render_problem
+from staff.request_actions import ACTIONS, REQUEST_PATH, handler_of
+from staff.request_page import send_file, show_request
+from staff.sign_in import show_link, show_sign_in, sign_in, sign_out, use_link
+from staff.signing import Signer
+
+PAGES = (
+    Page("GET", SIGN_IN_PATH, show_sign_in, Right.ANYBODY),
+    Page("POST", SIGN_IN_PATH, sign_in, Right.ANYBODY),
+    Page("GET", LINK_PATH + "{link}", show_link, Right.ANYBODY),
+    Page("POST", LINK_PATH + "{link}", use_link, Right.ANYBODY),
+    Page("POST", "/staff/dang-xuat", sign_out, Right.SIGNED_IN),
+    Page("GET", HOME_PATH, show_overview, Right.SEE_QUESTIONS),
+    Page("GET", "/staff/cau-hoi.csv", export_questions, Right.EXPORT_QUESTIONS),
+    Page("GET", "/staff/cau-hoi/{turn_id:int}", show_question, Right.SEE_QUESTIONS),
+    Page("GET", QUEUE_PATH, show_queue, Right.SEE_REQUESTS),
+    Page("GET", REQUEST_PATH, show_request, Right.SEE_REQUESTS),
+    Page("GET", REQUEST_PATH + "/tep/{file_id:int}", send_file, Right.SEE_REQUESTS),
+    *(Page("POST", f"{REQUEST_PATH}/{form.slug}", handler_of(form), Right.WORK_ON_REQUESTS) for form in ACTIONS),
+)
 
 
 def staff_routes(
-    database: Database, *, department_id: int, key: str, secure: bool, channels: Sequence[str]
-) -> list[BaseRoute]:
+    database: Database, *, department_id: int, key: str, channels: Sequence[str],
+    address_of: Callable[[Request], str], files_dir: Path, public_url: str | None = None,
+) -> list[BaseRoute]:  # fmt: skip
     """The routes below ``/staff``.
 
     Args:
         database: Where everything is kept.
         department_id: Whose console this is.
-        key: Signs what the browser keeps.
-        secure: Whether cookies are for https only.
+        key: The installation's secret: forms are signed with keys derived from it.
         channels: The channels that are switched on.
+        address_of: The network address a request comes from, as far as it can be believed.
+        files_dir: Where people's files lie, by their content's hash.
+        public_url: What the outside calls us; with https, cookies are for https only.
     """
-    del database, department_id, key, secure, channels
-    return []
+    address = urlsplit(public_url or "")
+    console = Console(
+        database, department_id, Signer(key), address.scheme == "https", tuple(channels), address_of,
+        files_dir, address.netloc or None,
+    )  # fmt: skip
+    return [
+        Route("/staff", _home, methods=["GET"]),
+        Mount("/staff/static", StaticFiles(directory=STATIC), name="staff-static"),
+        *(route(console, page) for page in PAGES),
+        *(Route(path, _only_post, methods=["GET"]) for path in only_post()),
+        Route("/staff/{rest:path}", _missing, methods=["GET"]),
+    ]
+
+
+def only_post() -> list[str]:
+    """The addresses that change something and have no page of their own."""
+    shown = {page.path for page in PAGES if page.method == "GET"}
+    return [page.path for page in PAGES if page.path not in shown]
+
+
+async def _only_post(request: Request) -> Response:
+    del request
+    return Response(status_code=405, headers={"Allow": "POST"})
+
+
+async def _home(request: Request) -> Response:
+    del request
+    return RedirectResponse(HOME_PATH, 308)
+
+
+async def _missing(request: Request) -> Response:
+    del request
+    return render_problem("missing", 404)

@@ -16,11 +16,14 @@ from tqdm import tqdm
 from bot.config import Settings, load_settings
 from bot.errors import CommandError
 from bot.knowledge_store import load_for_reading
+from handlers.answers import source_of
 from handlers.context import Decision, DepartmentProfile, TurnContext
 from handlers.dialogue import decide
 from handlers.messages import Choice, IncomingMessage, MessageKind
+from handlers.standing import Standing
 from handlers.state import DialogueState
 from knowledge.base import KnowledgeBase
+from knowledge.explaining import explain_in_words
 from knowledge.taxonomy import load_taxonomy
 from knowledge.understanding import Candidate, Understander
 
@@ -30,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("question", nargs="?", help="what a person would type")
     parser.add_argument("--province", default=None, help="long-an, ben-tre, thai-binh, toan-quoc or today's names")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the reply")
+    parser.add_argument(
+        "--explain", action="store_true", help="after the reply: what was read as what, and why it was answered so"
+    )
     parser.add_argument("--batch", type=Path, metavar="IN.jsonl", help="answer every line of a file")
     parser.add_argument("--out", type=Path, metavar="OUT.jsonl", help="where --batch writes, one line per input line")
 
@@ -64,6 +70,15 @@ class Answerer:
         Raises:
             LineError: The line has neither ``text`` nor ``turns``, or an unknown province.
         """
+        decision, province, elapsed_ms = self.decide(line)
+        return {"id": line.get("id"), **describe(decision, province, self.understander), "ms": round(elapsed_ms, 2)}
+
+    def decide(self, line: dict[str, Any]) -> tuple[Decision, str, float]:
+        """The decision about the last turn of an input object, the person's province, and how many ms it took.
+
+        Raises:
+            LineError: The line has neither ``text`` nor ``turns``, or an unknown province.
+        """
         turns = line.get("turns", [line.get("text")])
         if not isinstance(turns, list) or not turns or not all(isinstance(t, str) and t.strip() for t in turns):
             raise LineError("needs «text» or a non-empty list «turns» of non-empty strings")
@@ -78,15 +93,26 @@ class Answerer:
             context = TurnContext(
                 understander=self.understander, department=self.department, now=dt.datetime.now(dt.UTC),
                 turn_key=f"ask{number:06d}", retention_days=self.settings.retention_days,
+                standing=Standing(),
             )  # fmt: skip
             decision = decide(context, state, [IncomingMessage(MessageKind.TEXT, text)])
             state = decision.state
-        elapsed = (time.perf_counter() - started) * 1000
-        return {"id": line.get("id"), **describe(decision, province, self.understander), "ms": round(elapsed, 2)}
+        return decision, province, (time.perf_counter() - started) * 1000
 
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:
     return {"topic": candidate.topic, "facet": candidate.facet, "article": candidate.article, "score": candidate.score}
+
+
+def _also(candidate: Candidate, knowledge: KnowledgeBase) -> dict[str, Any]:
+    """The second answer of a reply, in the contract's terms."""
+    entry = knowledge.entries.get(candidate.article or "")
+    sources = [
+        source_of(knowledge.documents[source.document], source.clause)
+        for source in (entry.sources if entry else ())
+        if source.document in knowledge.documents
+    ]
+    return {"topic": candidate.topic, "facet": candidate.facet, "article": candidate.article, "sources": sources}
 
 
 def _choice(choice: Choice, knowledge: KnowledgeBase) -> dict[str, Any]:
@@ -124,23 +150,36 @@ def describe(decision: Decision, province: str, understander: Understander) -> d
         "sources": list(log.sources),
         "candidates": [_candidate(c) for c in understanding.candidates] if understanding else [],
         "choices": [_choice(c, understander.knowledge) for c in choices],
-        "also": _candidate(also) if also else None,
+        "also": _also(also, understander.knowledge) if also else None,
         "reason": understanding.reason.value if understanding and understanding.reason else None,
         "agency": log.agency,
     }
 
 
+def explain_lines(decision: Decision, knowledge: KnowledgeBase) -> list[str]:
+    """Why a question was decided as it was, in Vietnamese; nothing for what was decided without a search."""
+    if decision.log.understanding is None:
+        return []
+    labels = {topic: knowledge.label(topic) for topic in knowledge.topics}
+    labels |= {f"ref:{card.id}": f"{card.title} ({card.agency})" for card in knowledge.referrals.values()}
+    return explain_in_words(decision.log.understanding, labels)
+
+
 def _one(answerer: Answerer, arguments: argparse.Namespace) -> int:
+    line = {"id": None, "text": arguments.question, "province": arguments.province}
     try:
-        answer = answerer.answer({"id": None, "text": arguments.question, "province": arguments.province})
+        decision, province, elapsed_ms = answerer.decide(line)
     except LineError as error:
         raise CommandError(f"the question cannot be used: {error}", 2) from error
+    answer = {"id": None, **describe(decision, province, answerer.understander), "ms": round(elapsed_ms, 2)}
     if arguments.json:
         print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
         return 0
     print(answer["text"])
     for number, choice in enumerate(answer["choices"], start=1):
         print(f"  {number}. {choice['label']}")
+    if arguments.explain:
+        print("\n" + "\n".join(explain_lines(decision, answerer.understander.knowledge)))
     return 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import datetime as dt
 import fcntl
 from typing import IO
 
@@ -15,6 +17,7 @@ from bot.errors import CommandError
 from bot.log_setup import set_up_logging
 from db.engine import Database, sqlite_path
 from db.queries import departments
+from staff.accounts import NewLink, first_administrator
 
 log = structlog.get_logger()
 
@@ -107,15 +110,23 @@ async def serve(settings: Settings) -> None:
 
 
 async def first_link(settings: Settings, database: Database, department_id: int) -> str | None:
-    """The one-time link of the first administrator; None when there is a staff account already."""
-    del settings, database, department_id
-    return None
+    """The address of a fresh one-time link for the first administrator; None once one of them has a password."""
+    link = await asyncio.to_thread(NewLink.make)
+    now = dt.datetime.now(dt.UTC)
+    path = await database.write(lambda c: first_administrator(c, department_id=department_id, link=link, now=now))
+    return public_address(settings) + path if path else None
+
+
+def public_address(settings: Settings) -> str:
+    """The address people type: the one the outside world uses, or where HTTP listens."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - shown, not bound
+    return settings.public_url or f"http://{host}:{settings.port}"
 
 
 def announce(settings: Settings, link: str | None) -> None:
     """Print where people find the service."""
-    base = f"http://{settings.host}:{settings.port}"
+    base = public_address(settings)
     print(f"Web chat:      {base}/", flush=True)
     print(f"Staff console: {base}/staff/", flush=True)
     if link:
-        print(f"First administrator, one-time link (valid 24 hours): {base}{link}", flush=True)
+        print(f"First administrator, one-time link (valid 24 hours): {link}", flush=True)

@@ -1,0 +1,272 @@
+"""The one gate in front of every page: who is signed in, what the role may do, whether a form is ours.
+
+Pages are rows of a table (``Page``). Nothing is reachable that has no row, and a row without a right cannot be written.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from db.engine import Database
+from db.models import StaffRole
+from db.queries import departments
+from db.queries import staff as queries
+from staff.passwords import Hashing
+from staff.rendering import render, render_problem
+from staff.signing import Signer, token_hash
+
+log = structlog.get_logger()
+
+SESSION_LIFE = dt.timedelta(hours=12)
+SESSION_IDLE = dt.timedelta(hours=2)
+TOUCH_EVERY = dt.timedelta(minutes=1)
+FORM_LIMIT = 64_000
+FORM_FIELDS = 100
+SIGN_IN_PATH = "/staff/dang-nhap"
+HOME_PATH = "/staff/"
+
+
+class Right(StrEnum):
+    """What a page asks of whoever opens it."""
+
+    ANYBODY = "anybody"
+    SIGNED_IN = "signed_in"
+    SEE_QUESTIONS = "see_questions"
+    EXPORT_QUESTIONS = "export_questions"
+    SEE_REQUESTS = "see_requests"
+    SEE_ALL_REQUESTS = "see_all_requests"
+    WORK_ON_REQUESTS = "work_on_requests"
+
+
+ROLES: dict[Right, frozenset[StaffRole]] = {
+    Right.SIGNED_IN: frozenset(StaffRole),
+    Right.SEE_QUESTIONS: frozenset(StaffRole),
+    # a file leaves the house: only for those who answer for the whole
+    Right.EXPORT_QUESTIONS: frozenset(StaffRole) - {StaffRole.OFFICER},
+    # who writes content needs no names and phone numbers
+    Right.SEE_REQUESTS: frozenset(StaffRole) - {StaffRole.CURATOR},
+    # an officer sees their own, their units' and what no unit has yet
+    Right.SEE_ALL_REQUESTS: frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER, StaffRole.AUDITOR}),
+    Right.WORK_ON_REQUESTS: frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER, StaffRole.OFFICER}),
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """Who is signed in."""
+
+    id: int
+    login: str
+    name: str
+    role: StaffRole
+
+    def may(self, right: Right) -> bool:
+        """Whether the role has the right."""
+        return self.role in ROLES[right]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request that passed the gate. ``token`` belongs into every form; ``form`` is what was posted."""
+
+    member: Member | None
+    token: str
+    session_hash: str | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def signed_in(self) -> Member:
+        """The member on a page that asks for one."""
+        assert self.member is not None
+        return self.member
+
+
+@dataclass
+class Console:
+    """What every page may use."""
+
+    database: Database
+    department_id: int
+    signer: Signer
+    secure: bool
+    channels: tuple[str, ...]
+    address_of: Callable[[Request], str]
+    files_dir: Path
+    public_host: str | None = None
+    hashing: Hashing = field(default_factory=Hashing)
+    _department: str | None = None
+
+    @staticmethod
+    def now() -> dt.datetime:
+        """The time, aware."""
+        return dt.datetime.now(dt.UTC)
+
+    @property
+    def session_cookie(self) -> str:
+        """``__Host-`` makes browsers refuse the cookie from anywhere but this very host over https."""
+        return "__Host-khcn_staff" if self.secure else "khcn_staff"
+
+    @property
+    def form_cookie(self) -> str:
+        """Ties the forms of people who are not signed in to their browser."""
+        return "__Host-khcn_form" if self.secure else "khcn_form"
+
+    def set_cookie(self, response: Response, name: str, value: str, *, life: dt.timedelta) -> None:
+        """A cookie that scripts cannot read and other sites cannot send along with a form."""
+        response.set_cookie(
+            name, value, max_age=int(life.total_seconds()), path="/", secure=self.secure, httponly=True, samesite="lax"
+        )
+
+    def drop_cookie(self, response: Response, name: str) -> None:
+        """Make the browser forget a cookie."""
+        response.delete_cookie(name, path="/", secure=self.secure, httponly=True, samesite="lax")
+
+    async def department(self) -> str:
+        """The department's short name; it changes only with a restart."""
+        if self._department is None:
+            row = await self.database.read(departments.find_department)
+            self._department = str(row.short_name) if row else ""
+        return self._department
+
+    async def page(self, template: str, visit: Visit, *, status: int = 200, **values: object) -> Response:
+        """A template, filled in for this visit."""
+        return render(
+            template, status=status, visit=visit, now=self.now(), department=await self.department(), Right=Right,
+            **values,
+        )  # fmt: skip
+
+
+Handler = Callable[[Console, Request, Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One row of the table of pages. A ``POST`` changes something and needs the form token; a ``GET`` never does."""
+
+    method: str
+    path: str
+    handler: Handler
+    right: Right
+
+
+def route(console: Console, page: Page) -> Route:
+    """A page behind the gate."""
+
+    async def enter(request: Request) -> Response:
+        try:
+            response = await _enter(console, page, request)
+        except ClientDisconnect:
+            response = Response(status_code=400)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("console_unavailable", page=page.path, error=type(error).__name__)
+            response = render_problem("away", 503)
+        except Exception:
+            log.exception("console_failed", page=page.path)  # the template of the path: a real one may be a secret
+            response = render_problem("failure", 500)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return Route(page.path, enter, methods=[page.method])
+
+
+async def _enter(console: Console, page: Page, request: Request) -> Response:
+    if page.right is Right.ANYBODY:
+        return await _enter_unknown(console, page, request)
+    session = request.cookies.get(console.session_cookie, "")
+    member = await _who(console, session) if session else None
+    if member is None:
+        back = f"?tiep={quote(_path_of(request), safe='')}" if page.method == "GET" else ""
+        return RedirectResponse(SIGN_IN_PATH + back, 303)
+    token = console.signer.digest("form", session)
+    form: Mapping[str, str] = {}
+    if page.method != "GET":
+        form = await read_form(request)
+        if not _is_our_form(console, request, form, session):
+            return render_problem("form", 403)
+    if not member.may(page.right):
+        return render_problem("role", 403)
+    return await page.handler(console, request, Visit(member, token, token_hash(session), form))
+
+
+async def _enter_unknown(console: Console, page: Page, request: Request) -> Response:
+    """A page for people who are not signed in: its forms are tied to a cookie of their own."""
+    browser = request.cookies.get(console.form_cookie, "")
+    form: Mapping[str, str] = {}
+    if page.method != "GET":
+        form = await read_form(request)
+        if not browser or not _is_our_form(console, request, form, browser):
+            return render_problem("form", 403)
+    known = bool(browser)
+    browser = browser or secrets.token_urlsafe(32)
+    session = request.cookies.get(console.session_cookie)
+    visit = Visit(None, console.signer.digest("form", browser), token_hash(session) if session else None, form)
+    response = await page.handler(console, request, visit)
+    if not known:
+        console.set_cookie(response, console.form_cookie, browser, life=SESSION_LIFE)
+    return response
+
+
+async def _who(console: Console, session: str) -> Member | None:
+    """The member a session cookie belongs to; None when it belongs to nobody (any more)."""
+    now, key = console.now(), token_hash(session)
+    row = await console.database.read(
+        lambda c: queries.find_session(
+            c, key, department_id=console.department_id, now=now, idle_since=now - SESSION_IDLE
+        )
+    )
+    if row is None:
+        return None
+    if now - row.last_seen_at > TOUCH_EVERY:
+        await console.database.write(lambda c: queries.touch_session(c, key, now=now))
+    return Member(row.member_id, row.login, row.name, StaffRole(row.role))
+
+
+def _is_our_form(console: Console, request: Request, form: Mapping[str, str], browser: str) -> bool:
+    """Twice: the token that only our page could hold, and what the browser says about where the form was."""
+    return console.signer.is_form_token(form.get("token", ""), browser) and _is_same_site(console, request)
+
+
+def _is_same_site(console: Console, request: Request) -> bool:
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc in {request.headers.get("host"), console.public_host}
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a posted form; of one that is too large or no form at all, nothing."""
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return {}
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_LIMIT:
+            return {}
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS))
+    except ValueError:
+        return {}
+
+
+def _path_of(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def safe_return(path: str) -> str:
+    """Where to go after signing in: a page of the console, whatever somebody put into the address."""
+    parts = urlsplit(path)
+    ours = path.startswith(HOME_PATH) and not parts.scheme and not parts.netloc and "\\" not in path
+    return path if ours and parts.path != SIGN_IN_PATH and path.isprintable() else HOME_PATH

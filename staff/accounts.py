@@ -1,0 +1,120 @@
+"""Accounts and the one-time links that set their passwords, for the command line and the console."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from db.models import StaffRole
+from db.queries import operations
+from db.queries import staff as queries
+from staff.passwords import hash_secret
+
+LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
+LINK_LIFE = dt.timedelta(hours=24)
+LINK_PATH = "/staff/lien-ket/"
+FIRST_LOGIN = "quan-tri"
+FIRST_NAME = "Quản trị"
+LARGEST_ID = 2**31 - 1
+
+_LINK = re.compile(r"(\d{1,9})\.([0-9a-f]{64})")
+
+
+class AccountError(Exception):
+    """What was asked of an account cannot be done; the message is one English sentence for the terminal."""
+
+
+@dataclass(frozen=True)
+class NewLink:
+    """A one-time link before it is given to an account. The secret is known to its bearer only."""
+
+    secret: str
+    hash: str
+
+    @classmethod
+    def make(cls) -> NewLink:
+        """A fresh one. Hashing takes a tenth of a second: not inside a transaction."""
+        secret = secrets.token_hex(32)  # long enough for the log filter to recognise it as a secret
+        return cls(secret, hash_secret(secret))
+
+    def path(self, member_id: int) -> str:
+        """The address on this server."""
+        return f"{LINK_PATH}{member_id}.{self.secret}"
+
+
+def parse_link(text: str) -> tuple[int, str] | None:
+    """Member id and secret of a link's last part; None when it cannot be one."""
+    match = _LINK.fullmatch(text)
+    return (int(match[1]), match[2]) if match else None
+
+
+def add_account(
+    connection: Connection, *, department_id: int, login: str, name: str, role: StaffRole, link: NewLink,
+    now: dt.datetime,
+) -> str:  # fmt: skip
+    """Create an account; returns the path of its link.
+
+    Raises:
+        AccountError: The login name is not usable or taken.
+    """
+    if not LOGIN.fullmatch(login):
+        raise AccountError(
+            f"«{login}» cannot be a login name; use lower-case letters a-z, digits and . _ @ - (at most 64)"
+        )
+    if not name.strip():
+        raise AccountError("--name must say who it is")
+    new = queries.NewMember(login, name.strip(), role, link.hash, now + LINK_LIFE)
+    member_id = queries.add_member(connection, new, department_id=department_id, now=now)
+    if member_id is None:
+        raise AccountError(f"there is an account «{login}» already; `staff reset {login}` gives it a new link")
+    operations.audit(
+        connection, department_id=department_id, action="staff.added", now=now, member=member_id, login=login, role=role
+    )
+    return link.path(member_id)
+
+
+def reset_account(
+    connection: Connection, *, department_id: int, login: str, link: NewLink, now: dt.datetime
+) -> str:  # fmt: skip
+    """Take an account's password away, sign it out everywhere and give it a new link; returns the link's path.
+
+    Raises:
+        AccountError: There is no such account, or it is switched off.
+    """
+    member = queries.find_member(connection, department_id=department_id, login=login)
+    if member is None:
+        raise AccountError(f"there is no account «{login}»; `staff add {login}` creates it")
+    if not member.is_active:
+        raise AccountError(f"the account «{login}» is switched off")
+    queries.take_away_password(connection, member.id)
+    queries.give_link(connection, member.id, link_hash=link.hash, expires_at=now + LINK_LIFE)
+    operations.audit(
+        connection, department_id=department_id, action="staff.reset", now=now, member=member.id, login=login
+    )
+    return link.path(member.id)
+
+
+def first_administrator(
+    connection: Connection, *, department_id: int, link: NewLink, now: dt.datetime
+) -> str | None:  # fmt: skip
+    """The path of a fresh link for the first administrator, who is made when there is nobody.
+
+    None as soon as an administrator has a password. Only the account that came first is given a link: one that was
+    invited later has its own.
+    """
+    found = queries.administrators(connection, department_id=department_id)
+    if any(member.password_hash for member in found):
+        return None
+    if not found:
+        if queries.find_member(connection, department_id=department_id, login=FIRST_LOGIN):
+            return None  # switched off or given another role: on purpose
+        return add_account(
+            connection, department_id=department_id, login=FIRST_LOGIN, name=FIRST_NAME,
+            role=StaffRole.ADMINISTRATOR, link=link, now=now,
+        )  # fmt: skip
+    queries.give_link(connection, found[0].id, link_hash=link.hash, expires_at=now + LINK_LIFE)
+    return link.path(found[0].id)
