@@ -46,7 +46,10 @@ bench: $(DEV_STAMP)
 eval: $(DEV_STAMP)
 	$(BIN)/python -m benchmark.evaluate
 
-train chaos:
+train: $(DEV_STAMP)
+	$(BIN)/python -m benchmark.train
+
+chaos:
 	@echo "make $@ arrives with a later release." >&2; exit 2
 
 lock: $(DEV_STAMP)

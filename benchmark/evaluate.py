@@ -1,20 +1,26 @@
-"""``make eval``: answer the development sets with our own bot and print how good the answers are.
+"""``make eval``: answer the question sets with our own bot, or with any other, and print how good the answers are.
 
-``python -m benchmark.evaluate [--set dev|test|fit] [--show-wrong N]``; with ``EVAL_DIR`` the folder's sets beside ours.
+``python -m benchmark.evaluate [--set dev|test|fit] [--show-wrong N] [--report] [--bot COMMAND | --url URL]``; with
+``EVAL_DIR`` the folder's sets beside ours. How another bot is asked stands in ``README.md``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from benchmark import scoring
+from benchmark.adapters import Bot, CommandBot, HttpBot
+from benchmark.noise import CLASSES, CURVE, rewrite
+from benchmark.report import write_report
 from benchmark.scoring import Line
 from bot.commands.ask import Answerer
 from bot.config import load_settings
@@ -24,6 +30,8 @@ from knowledge.base import KnowledgeBase
 from knowledge.loader import load_content
 
 HERE = Path(__file__).parent
+FIGURES = HERE / "figures.json"
+LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def make_answerer() -> Answerer:
@@ -36,9 +44,17 @@ def make_answerer() -> Answerer:
     return Answerer(KnowledgeBase(load_content().records), department, settings)
 
 
-def answer_all(answerer: Answerer, questions: Sequence[Line], name: str) -> dict[str, Line]:
-    """Answers by id."""
-    return {q["id"]: answerer.answer(q) for q in tqdm(questions, desc=name, unit="q", disable=not sys.stderr.isatty())}
+class OwnBot(Bot):
+    """Our own bot, in this process."""
+
+    def __init__(self, answerer: Answerer) -> None:
+        self.answerer = answerer
+
+    def answer_all(self, questions: Sequence[Line], name: str) -> dict[str, Line]:
+        return {
+            q["id"]: self.answerer.answer(q)
+            for q in tqdm(questions, desc=name, unit="q", disable=not sys.stderr.isatty())
+        }
 
 
 def _percent(value: float) -> str:
@@ -53,11 +69,12 @@ def _wrong(questions: Sequence[Line], answers: dict[str, Line], limit: int) -> N
             shown += 1
             text = q.get("text") or " | ".join(q["turns"])
             print(
-                f"    {q['id']} [{q.get('noise')}] {text[:110]}\n      want {q['topics']} got {a['outcome']} {a['topic']}"
+                f"    {q['id']} [{q.get('noise')}] {text[:110]}\n"
+                f"      want {q['topics']} got {a['outcome']} {a['topic']}"
             )
 
 
-def evaluate(answerer: Answerer, folder: Path, title: str, *, show_wrong: int, prefix: str = "") -> None:
+def evaluate(bot: Bot, folder: Path, title: str, *, show_wrong: int, prefix: str = "") -> None:
     """Print the tables of one folder of sets."""
     print(f"\n== {title}")
     for name in ("questions", "dialogues"):
@@ -65,11 +82,12 @@ def evaluate(answerer: Answerer, folder: Path, title: str, *, show_wrong: int, p
         if not questions:
             continue
         started = time.perf_counter()
-        answers = answer_all(answerer, questions, name)
+        answers = bot.answer_all(questions, name)
         elapsed = (time.perf_counter() - started) / len(questions) * 1000
         s = scoring.score_in_scope(questions, answers)
         print(
-            f"{name:10} n={s.count:4}  topic {_percent(s.topic)}  +facet {_percent(s.facet)}  one tap {_percent(s.one_tap)}"
+            f"{name:10} n={s.count:4}  topic {_percent(s.topic)}  +facet {_percent(s.facet)}"
+            f"  one tap {_percent(s.one_tap)}"
             f"  wrong {_percent(s.wrong)}  asked {_percent(s.clarified)}  refused {_percent(s.refused)}"
             f"  P@88 {_percent(s.precision_at_88)}  ECE {s.ece:.3f}  {elapsed:.1f} ms"
         )
@@ -79,7 +97,7 @@ def evaluate(answerer: Answerer, folder: Path, title: str, *, show_wrong: int, p
         _wrong(questions, answers, show_wrong)
     oos = scoring.read_lines(folder / f"{prefix}oos.jsonl")
     if oos:
-        answers = answer_all(answerer, oos, "oos")
+        answers = bot.answer_all(oos, "oos")
         r = scoring.score_out_of_scope(oos, answers)
         print(
             f"{'oos':10} n={r['count']:4.0f}  refused {_percent(r['refused'])}  asked {_percent(r['clarify'])}"
@@ -88,16 +106,17 @@ def evaluate(answerer: Answerer, folder: Path, title: str, *, show_wrong: int, p
         for q in [q for q in oos if answers[q["id"]]["outcome"] in {"answer", "clarify"}][:show_wrong]:
             a = answers[q["id"]]
             print(
-                f"    {q['id']} [{q.get('kind')}] {q['text'][:110]}\n      got {a['outcome']} {a['topic']} {a['confidence']}"
+                f"    {q['id']} [{q.get('kind')}] {q['text'][:110]}\n"
+                f"      got {a['outcome']} {a['topic']} {a['confidence']}"
             )
 
 
-def evaluate_facts(answerer: Answerer, *, show_wrong: int) -> None:
+def evaluate_facts(bot: Bot, *, show_wrong: int) -> None:
     """Print the share of seed facts answered with the figure in the first reply and a source."""
     facts = scoring.read_lines(HERE / "seed-facts.jsonl")
     if not facts:
         return
-    answers = answer_all(answerer, facts, "seed facts")
+    answers = bot.answer_all(facts, "seed facts")
     print("\n== seed facts: figure in the first reply, with a source")
     for label, rows in [
         ("all", facts),
@@ -111,20 +130,148 @@ def evaluate_facts(answerer: Answerer, *, show_wrong: int) -> None:
         print(f"    {f['id']} ({f['province']}) {f['text']}\n      must {f['must']} got {a['outcome']} {a['article']}")
 
 
+def clean_questions(folder: Path) -> list[Line]:
+    """The clean questions of a set, which the noise rewrites."""
+    return [q for q in scoring.read_lines(folder / "questions.jsonl") if q.get("noise") == "clean"]
+
+
+def noise_table(bot: Bot, questions: Sequence[Line], levels: Sequence[float]) -> dict[str, list[tuple[float, float]]]:
+    """For each class of noise, (level, share with the right topic) points; the curve's own seed family."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for kind in CLASSES:
+        for level in levels:
+            noisy = [
+                {**q, "text": rewrite(q["text"], kind, level=level, family=CURVE)} if level else q for q in questions
+            ]
+            answers = bot.answer_all(noisy, f"{kind} {level:.0%}")
+            right = sum(scoring.topic_right(q, answers[q["id"]]) for q in noisy) / max(1, len(noisy))
+            curves.setdefault(kind, []).append((level, right))
+    return curves
+
+
+def print_noise(bot: Bot, folder: Path) -> None:
+    """Print every class of noise at full level beside the clean questions."""
+    questions = clean_questions(folder)
+    if not questions:
+        return
+    answers = bot.answer_all(questions, "clean")
+    clean = sum(scoring.topic_right(q, answers[q["id"]]) for q in questions) / len(questions)
+    print(f"\n== all {len(questions)} clean questions rewritten: right topic\n    {'clean':14} {_percent(clean)}")
+    for kind, points in noise_table(bot, questions, (1.0,)).items():
+        print(f"    {kind:14} {_percent(points[-1][1])}")
+
+
+def figures(bot: Bot) -> dict[str, Any]:
+    """What the regression test guards: right answers and counts per class of our dev set."""
+    folder = HERE / "dev"
+    result: dict[str, Any] = {}
+    for name in ("questions", "dialogues"):
+        lines = scoring.read_lines(folder / f"{name}.jsonl")
+        answers = bot.answer_all(lines, name)
+        for q in lines:
+            label = f"{name}: {q.get('noise')}" if name == "questions" else name
+            row = result.setdefault(label, {"count": 0, "topic": 0, "facet": 0})
+            row["count"] += 1
+            row["topic"] += scoring.topic_right(q, answers[q["id"]])
+            row["facet"] += scoring.facet_right(q, answers[q["id"]])
+    outside = scoring.read_lines(folder / "oos.jsonl")
+    answers = bot.answer_all(outside, "oos")
+    for q in outside:
+        row = result.setdefault(f"oos: {q.get('kind')}", {"count": 0, "refused": 0})
+        row["count"] += 1
+        row["refused"] += answers[q["id"]].get("outcome") in scoring.REFUSALS
+    facts = scoring.read_lines(HERE / "seed-facts.jsonl")
+    answers = bot.answer_all(facts, "seed facts")
+    for f in facts:
+        row = result.setdefault(f"facts: {f.get('kind')}", {"count": 0, "right": 0})
+        row["count"] += 1
+        row["right"] += scoring.fact_right(f, answers[f["id"]])
+    return result
+
+
+def report(bot: Bot) -> None:
+    """Write ``docs/accuracy.md`` and its charts, and the figures the regression test guards."""
+    sets = {}
+    for name in ("dev", "test"):
+        folder = HERE / name
+        questions, dialogues = (scoring.read_lines(folder / f"{kind}.jsonl") for kind in ("questions", "dialogues"))
+        outside = scoring.read_lines(folder / "oos.jsonl")
+        answers = bot.answer_all(questions, name)
+        talk, refused = bot.answer_all(dialogues, f"{name} dialogues"), bot.answer_all(outside, f"{name} oos")
+        sets[name] = (
+            questions, answers, scoring.score_in_scope(questions, answers), scoring.score_in_scope(dialogues, talk),
+            scoring.score_out_of_scope(outside, refused),
+        )  # fmt: skip
+    facts = scoring.read_lines(HERE / "seed-facts.jsonl")
+    told = bot.answer_all(facts, "seed facts")
+    fact_share = sum(scoring.fact_right(f, told[f["id"]]) for f in facts) / max(1, len(facts))
+
+    def row(label: str, target: str, of: Any) -> tuple[str, str, str, str]:
+        return (label, target, of(sets["dev"]), of(sets["test"]))
+
+    questions, answers, scored, _, _ = sets["dev"]
+    noise = noise_table(bot, clean_questions(HERE / "dev"), LEVELS)
+    write_report(
+        {
+            "targets": [
+                row("answered at once with the right topic", "92 %", lambda s: _percent(s[2].topic)),
+                row("right at once or one tap away", "97 %", lambda s: _percent(s[2].one_tap)),
+                row("topic and facet right", "82 %", lambda s: _percent(s[2].facet)),
+                row("answered wrongly", "at most 5 %", lambda s: _percent(s[2].wrong)),
+                row("precision at 0.88 coverage", "96 %", lambda s: _percent(s[2].precision_at_88)),
+                row("calibration error", "at most 0.05", lambda s: f"{s[2].ece:.3f}"),
+                row("out of scope not answered", "96 %", lambda s: _percent(s[4]["refused"])),
+                row("out of scope met with a question", "at most 3 %", lambda s: _percent(s[4]["clarify"])),
+                row("last turn of dialogues", "90 %", lambda s: _percent(s[3].topic)),
+                ("seed facts and document numbers", "97 %", _percent(fact_share), ""),
+                *(
+                    (f"clean questions as {kind}", "88 %", _percent(points[-1][1]), "")
+                    for kind, points in noise.items()
+                ),
+            ],
+            "by_noise": [
+                (kind, count, _percent(topic), _percent(facet))
+                for kind, (count, topic, facet) in scored.by_noise.items()
+            ],
+            "noise": noise,
+            "rows": [(q, answers[q["id"]]) for q in questions],
+            "wrong": [(q, answers[q["id"]]) for q in questions if not scoring.one_tap_away(q, answers[q["id"]])],
+        }
+    )
+    FIGURES.write_text(json.dumps(figures(bot), ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the evaluation."""
     parser = argparse.ArgumentParser(prog="python -m benchmark.evaluate", description=__doc__)
     parser.add_argument("--set", default="dev", choices=["dev", "test", "fit"], help="which of our own sets")
     parser.add_argument("--show-wrong", type=int, default=0, metavar="N", help="list up to N misses per set")
+    parser.add_argument("--report", action="store_true", help="write docs/accuracy.md, its charts and figures.json")
+    parser.add_argument("--quick", action="store_true", help="leave out the rewritten questions")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--bot", metavar="COMMAND", help="score another bot: a command with {in} and {out} in it")
+    other.add_argument("--url", help="score another bot: an address that takes one line as a POST and answers with one")
     arguments = parser.parse_args(argv)
-    answerer = make_answerer()
-    evaluate(answerer, HERE / arguments.set, f"benchmark/{arguments.set}", show_wrong=arguments.show_wrong)
-    evaluate_facts(answerer, show_wrong=arguments.show_wrong)
-    folder = os.environ.get("EVAL_DIR")
-    if folder:
-        path = Path(folder)
-        evaluate(answerer, path, "EVAL_DIR", show_wrong=arguments.show_wrong)
-        evaluate(answerer, path, "EVAL_DIR more-*", show_wrong=arguments.show_wrong, prefix="more-")
+    bot: Bot
+    if arguments.bot:
+        bot = CommandBot(arguments.bot)
+    elif arguments.url:
+        bot = HttpBot(arguments.url)
+    else:
+        bot = OwnBot(make_answerer())
+    folder = HERE / arguments.set
+    evaluate(bot, folder, f"benchmark/{arguments.set}", show_wrong=arguments.show_wrong)
+    if not arguments.quick:
+        print_noise(bot, folder)
+    evaluate_facts(bot, show_wrong=arguments.show_wrong)
+    if os.environ.get("EVAL_DIR"):
+        path = Path(os.environ["EVAL_DIR"])
+        evaluate(bot, path, "EVAL_DIR", show_wrong=arguments.show_wrong)
+        if not arguments.quick:
+            print_noise(bot, path)
+        evaluate(bot, path, "EVAL_DIR more-*", show_wrong=arguments.show_wrong, prefix="more-")
+    if arguments.report:
+        report(bot)
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 Line = dict[str, Any]
+Row = tuple[Line, Line]  # a question and its answer
 REFUSALS = frozenset({"no_answer", "small_talk", "sensitive"})
 
 

@@ -93,6 +93,11 @@ class KnowledgeBase:
                     return entry
         return None
 
+    def differs_by_province(self, topic: str, facet: str) -> bool:
+        """Whether some province has an entry of its own for this facet."""
+        provinces = (province for province in self.taxonomy.provinces if province != NATIONAL)
+        return any((topic, facet, province) in self._facets for province in provinces)
+
     def facets(self, topic: str, province: str = NATIONAL) -> list[str]:
         """The facets that have an entry for a person of ``province``, in the taxonomy's order."""
         return [

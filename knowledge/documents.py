@@ -19,23 +19,28 @@ _KINDS = {
     "luat": "luat", "bo luat": "luat", "nghi dinh": "nghi dinh", "nd": "nghi dinh", "thong tu": "thong tu",
     "tt": "thong tu", "quyet dinh": "quyet dinh", "qd": "quyet dinh", "nghi quyet": "nghi quyet", "nq": "nghi quyet",
     "ke hoach": "ke hoach", "kh": "ke hoach", "chuong trinh": "chuong trinh", "ctr": "chuong trinh",
-    "ket luan": "ket luan", "kl": "ket luan", "chi thi": "chi thi", "ct": "chi thi", "de an": "de an",
+    "ket luan": "ket luan", "kl": "ket luan", "chi thi": "chi thi", "ct": "", "de an": "de an",
     "cong van": "cong van", "cv": "cong van", "van ban": "", "huong dan": "huong dan",
 }  # fmt: skip
 _KIND_PATTERN = "|".join(sorted((re.escape(kind) for kind in _KINDS), key=len, reverse=True))
 # the part behind the number: issuer and kind letters, e.g. «qđ-ttg», «2023/nđ-cp», «nq tw», «qh15»
-_TAIL = r"(?:\s*[/\-–_. ]\s*(?:(?P<year>(?:19|20)\d\d)\b)?\s*[/\-–_. ]?\s*(?P<letters>(?:qd|nd|tt|nq|kh|ctr|ct|kl|cv|qh|hd|vbhn|ttlt)\d{0,2}\b(?:\s*[\-/–. ]\s*(?:ttg|cp|tw|tu|ubnd|hdnd|bkhcn|btc|bct|bnnptnt|bnn|skhcn|ub|byt|btttt|bnv|bgddt)\b)*)?)?"
+_TAIL = (
+    r"(?:\s*[/\-–_. ]\s*(?:(?P<year>(?:19|20)\d\d)\b)?\s*[/\-–_. ]?\s*"
+    r"(?P<letters>(?:qd|nd|tt|nq|kh|ctr|ct|kl|cv|qh|hd|vbhn|ttlt)\d{0,2}\b"
+    r"(?:\s*[\-/–. ]\s*(?:ttg|cp|tw|tu|ubnd|hdnd|bkhcn|btc|bct|bnnptnt|bnn|skhcn|ub|byt|btttt|bnv|bgddt)\b)*)?)?"
+)
 _NUMBER = re.compile(
     rf"(?:(?P<kind>\b(?:{_KIND_PATTERN}))\s*(?:so\s*)?|(?P<so>\bso\s+))?(?<![\d.,])(?P<digits>\d{{1,5}})\b{_TAIL}"
 )
+_PLANS = {"ke hoach", "quyet dinh", "chuong trinh", "de an"}
 _LETTER_KINDS = {"qd": "quyet dinh", "nd": "nghi dinh", "tt": "thong tu", "nq": "nghi quyet", "kh": "ke hoach",
                  "ctr": "chuong trinh", "kl": "ket luan", "qh": "luat", "ct": "chi thi"}  # fmt: skip
 _ISSUERS = {"ttg": "ttg", "thu tuong": "ttg", "chinh phu": "cp", "cp": "cp", "ubnd": "ubnd", "uy ban": "ubnd",
             "tw": "tw", "trung uong": "tw", "tinh uy": "tu", "tu": "tu", "hdnd": "hdnd", "hoi dong nhan dan": "hdnd",
             "bkhcn": "bkhcn", "bo khoa hoc": "bkhcn", "btc": "btc", "bo tai chinh": "btc"}  # fmt: skip
 _UNITS = re.compile(
-    r"\s*(?:%|phan tram|trieu|ty|ti|dong|nghin|ngan|ngay|thang|nam|tuan|gio|kg|ha|m2|m3|met|nguoi|ho|cong|cay|con|lan|sao"
-    r"|tuoi|lit|tan|ta|sp|san pham|may|cai|mau|tr|k|usd|giong|loai|nhan vien|lao dong|hecta)\b"
+    r"\s*(?:%|phan tram|trieu|ty|ti|dong|nghin|ngan|ngay|thang|nam|tuan|gio|kg|ha|m2|m3|met|nguoi|ho|cong|cay|con|lan"
+    r"|sao|tuoi|lit|tan|ta|sp|san pham|may|cai|mau|tr|k|usd|giong|loai|nhan vien|lao dong|hecta)\b"
 )
 _STANDARDS = re.compile(
     r"\b(?:iso|tcvn|qcvn|haccp|iec|gs1|fssc|brc|vietgap|globalgap|ohsas|sa|5s|co2|covid)\s*[-/:]?\s*$"
@@ -163,8 +168,12 @@ class DocumentIndex:
             score += 3.0
         if named.kind and named.kind not in {"de an", "chuong trinh"}:
             if named.kind not in kind and named.kind != {"bo luat": "luat"}.get(kind, kind):
-                return -100.0
-            score += 3.0
+                # a plan is often called by the decision that approves it, and the other way round
+                if not ({named.kind, kind} <= _PLANS and len(named.digits) >= 3 and not named.issuer):
+                    return -100.0
+                score += 0.5
+            else:
+                score += 3.0
         elif named.kind:
             score += 3.0 if named.kind in fold(f"{kind} {document.title} {' '.join(document.names)}") else 0.0
         if named.issuer:
@@ -181,5 +190,5 @@ class DocumentIndex:
             else:
                 score -= 1.0
         subject = set(fold(f"{document.title} {document.subject} {document.issuer}").split())
-        asked = {word for word in re.findall(r"[a-z]{3,}", folded)}
+        asked = set(re.findall(r"[a-z]{3,}", folded))
         return score + min(2.0, 0.4 * len(subject & asked))

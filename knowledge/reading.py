@@ -1,76 +1,315 @@
-"""What was read as what: the message in one Unicode form, abbreviations spelled out, courtesy set aside."""
+"""What was read as what: keystrokes decoded, short forms spelled out, diacritics put back, courtesy set aside.
+
+Every step is kept, so that an officer can see how a message was understood.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import yaml
 
+from knowledge.keys import decode_keys
+from knowledge.spelling import Speller, load_language
+from knowledge.syllables import is_bare_syllable, is_syllable, tone_in_place
 from knowledge.text import clean, fold, words
 
-_COURTESY = re.compile(
-    r"\b(?:da|vang|a|nha|nhe|nhi|ha|hen|voi|vay|z|ad|admin|oi|em chao|xin chao|chao|cho hoi|cho em hoi|cho toi hoi|cho tui hoi"
-    r"|xin hoi|lam on|giup em|giup toi|giup tui|cam on|thua|kinh thua|anh chi oi|anh chi|co chu|ban oi|em oi|shop)\b"
-)
+_CLAUSE = re.compile(r"[,.;:!?\n…]+(?=\s|$)|\s[-–—]\s")
+_AMPERSAND = re.compile(r"(?<=\w)\s?&\s?(?=\w)")
+_NUMBER_WORD = re.compile(r"(\d+)([^\W\d_]{2,})")
+_MAX_WORDS = 220
+# chat spellings that follow a rule, tried in this order on what is no syllable: «dzậy», «wen», «fải», «thik»
+_CHAT_RULES = (
+    (re.compile(r"^dz"), "v"), (re.compile(r"^dz"), "d"), (re.compile(r"^z"), "d"), (re.compile(r"^z"), "v"),
+    (re.compile(r"^w"), "qu"), (re.compile(r"^w"), "h"), (re.compile(r"^f"), "ph"), (re.compile(r"^j"), "gi"),
+    (re.compile(r"^j"), "ch"), (re.compile(r"k$"), "ch"), (re.compile(r"k$"), "c"), (re.compile(r"g$"), "ng"),
+    (re.compile(r"h$"), "nh"), (re.compile(r"^k(?=[aăâoôơuư])"), "c"), (re.compile(r"^c(?=[eêi])"), "k"),
+    (re.compile(r"^g(?=[eê])"), "gh"), (re.compile(r"^ng(?=[eêi])"), "ngh"), (re.compile(r"^ngh(?=[aăâoôơuư])"), "ng"),
+    (re.compile(r"^gh(?=[aăâoôơuư])"), "g"), (re.compile(r"uơ(?=[cimnptu])"), "ươ"),
+    (re.compile(r"ưo(?=[cimnptu])"), "ươ"),
+    (re.compile(r"ie(?=[cmnptu])"), "iê"), (re.compile(r"iê$"), "ia"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing the reading did: ``kind`` names the stage, ``before`` and ``after`` are words."""
+
+    kind: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A message as understood word by word. ``words`` carry the search; ``folded`` is everything, without marks."""
+    """A message as understood word by word.
+
+    ``words`` carry the meaning (courtesy set aside); ``beside`` are other readings and meanings looked up with them;
+    ``clauses`` are the parts the message is punctuated into, as words; ``folded`` is everything without marks;
+    ``accented`` says whether the person typed diacritics, ``decoded`` whether raw keystrokes were decoded.
+    """
 
     text: str
     words: tuple[str, ...]
+    beside: tuple[str, ...]
+    clauses: tuple[tuple[str, ...], ...]
     folded: str
+    accented: bool
+    decoded: bool = False
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def everything(self) -> tuple[str, ...]:
+        """The words and what is looked up beside them."""
+        return self.words + self.beside
+
+
+def load_yaml(name: str) -> Any:
+    """A data file of this folder."""
+    path = Path(__file__).with_name(f"{name}.yaml")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - the safe loader, in C
+
+
+class PhraseTable:
+    """Finds the phrases of a lexicon in a row of words, longest first."""
+
+    def __init__(self, phrases: Mapping[str, Sequence[str]]) -> None:
+        self._by_first: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+        for phrase, values in phrases.items():
+            key = tuple(tone_in_place(word) for word in phrase.lower().split())
+            self._by_first.setdefault(key[0], []).append((key, tuple(values)))
+        for rows in self._by_first.values():
+            rows.sort(key=lambda row: -len(row[0]))
+
+    def at(self, tokens: Sequence[str], position: int) -> tuple[int, tuple[str, ...]] | None:
+        """Length and values of the longest phrase that starts at ``position``; None when none does."""
+        for key, values in self._by_first.get(tokens[position], ()):
+            if len(key) == 1 or tuple(tokens[position : position + len(key)]) == key:
+                return len(key), values
+        return None
 
 
 @cache
-def _lexicon(name: str) -> dict[str, list[str]]:
-    path = Path(__file__).with_name(f"{name}.yaml")
-    return cast("dict[str, list[str]]", yaml.safe_load(path.read_text(encoding="utf-8")))
+def _abbreviations() -> PhraseTable:
+    return PhraseTable(load_yaml("abbreviations"))
 
 
-def _expand(tokens: list[str]) -> list[str]:
-    """Abbreviations in place by their first reading, the other readings appended."""
-    abbreviations = _lexicon("abbreviations")
-    expanded: list[str] = []
-    more: list[str] = []
-    for token in tokens:
-        readings = abbreviations.get(token)
-        if readings is None:
-            expanded.append(token)
+@cache
+def _english() -> tuple[PhraseTable, frozenset[str]]:
+    raw: dict[str, str] = load_yaml("english")
+    single = frozenset(key for key in raw if " " not in key)
+    return PhraseTable({key: [value] for key, value in raw.items()}), single
+
+
+@cache
+def _dialect() -> PhraseTable:
+    return PhraseTable(load_yaml("dialect"))
+
+
+@cache
+def _courtesy() -> PhraseTable:
+    return PhraseTable(dict.fromkeys(load_yaml("courtesy")["phrases"], ()))
+
+
+@cache
+def _speller() -> Speller:
+    return Speller(load_language(), keep=_english()[1])
+
+
+def _chat_spelling(word: str) -> str | None:
+    """A known word that a chat spelling stands for; None when the word needs no such reading."""
+    language = load_language()
+    if not word.isalpha() or len(word) < 2 or language.known(word) or word in _english()[1]:
+        return None
+    if is_syllable(word) or (word.isascii() and is_bare_syllable(word)):
+        return None
+    for pattern, replacement in _CHAT_RULES:
+        changed, count = pattern.subn(replacement, word)
+        if count:
+            changed = tone_in_place(changed)
+            if language.known(changed) or (changed.isascii() and changed in language.readings):
+                return changed
+    return None
+
+
+def _spell_out(tokens: list[str], steps: list[Step]) -> tuple[list[str], list[str]]:
+    """Short forms and English in place; their other readings beside."""
+    abbreviations, (english, _) = _abbreviations(), _english()
+    result: list[str] = []
+    beside: list[str] = []
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        found = abbreviations.at(tokens, position)
+        if found:
+            size, readings = found
+            after = readings[0]
+            result.extend(after.split())
+            for other in readings[1:]:
+                beside.extend(other.split())
+            before = " ".join(tokens[position : position + size])
+            steps.append(Step("viết tắt", before, " | ".join(readings)))
+            position += size
             continue
-        expanded.extend(readings[0].split())
-        for other in readings[1:]:
-            more.extend(other.split())
-    return expanded + more
+        found = english.at(tokens, position) if token.isascii() else None
+        if found:
+            size, (vietnamese,) = found
+            typed = tokens[position : position + size]
+            if vietnamese:
+                result.extend(vietnamese.split())
+                beside.extend(typed)
+                steps.append(Step("tiếng Anh", " ".join(typed), vietnamese))
+            else:
+                result.extend(typed)
+            position += size
+            continue
+        changed = _chat_spelling(token)
+        if changed:
+            steps.append(Step("viết kiểu chat", token, changed))
+        result.append(changed or token)
+        position += 1
+    return result, beside
 
 
-def _dialect(tokens: list[str]) -> list[str]:
-    """Everyday and regional words keep their place; what they mean is appended."""
-    padded = f" {' '.join(tokens)} "
-    more: list[str] = []
-    for phrase, meanings in _lexicon("dialect").items():
-        if f" {phrase} " in padded:
-            more.extend(meanings[0].split())
-    return tokens + more
+def _meanings(tokens: Sequence[str], steps: list[Step]) -> list[str]:
+    """What regional and everyday words mean, to be looked up beside them."""
+    table = _dialect()
+    found: list[str] = []
+    position = 0
+    while position < len(tokens):
+        hit = table.at(tokens, position)
+        if hit:
+            size, meanings = hit
+            if not meanings:  # a phrase that merely contains a regional word: «bao nhiêu», «chôm chôm»
+                position += size
+                continue
+            for meaning in meanings:
+                found.extend(meaning.split())
+            steps.append(Step("nghĩa thường gọi", " ".join(tokens[position : position + size]), meanings[0]))
+            position += size
+        else:
+            position += 1
+    return found
+
+
+def without_courtesy(tokens: Sequence[str]) -> list[str]:
+    """The words that say what is asked; all of them where only courtesy would be lost."""
+    table = _courtesy()
+    kept: list[str] = []
+    position = 0
+    while position < len(tokens):
+        hit = table.at(tokens, position)
+        if hit:
+            position += hit[0]
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept
+
+
+def _in_place(tokens: Iterable[str]) -> list[str]:
+    return [token if token.isascii() else tone_in_place(token) for token in tokens]
+
+
+def _apart(tokens: Iterable[str]) -> Iterator[str]:
+    """A number and the word stuck to it, apart: «30hộ»."""
+    for token in tokens:
+        match = None if token.isascii() else _NUMBER_WORD.fullmatch(token)
+        if match:
+            yield from match.groups()
+        else:
+            yield token
+
+
+def light_words(text: str) -> tuple[str, ...]:
+    """The words of a text of our own: one form, short forms spelled out, nothing mended or set aside."""
+    tokens = _in_place(words(_AMPERSAND.sub("", text)))
+    table = _abbreviations()
+    result: list[str] = []
+    position = 0
+    while position < len(tokens):
+        hit = table.at(tokens, position)
+        if hit:
+            result.extend(hit[1][0].split())
+            position += hit[0]
+        else:
+            result.append(tokens[position])
+            position += 1
+    return tuple(result)
+
+
+def _read_clause(tokens: list[str], steps: list[Step]) -> tuple[list[str], list[str]]:
+    """One clause spelled out, with diacritics; and what to look up beside it."""
+    spelled, beside = _spell_out(tokens, steps)
+    restored = _speller().restore(spelled)
+    if restored != spelled:
+        steps.append(Step("dấu và chính tả", " ".join(spelled), " ".join(restored)))
+    return restored, beside
 
 
 @lru_cache(maxsize=20_000)
 def read(text: str) -> Reading:
     """Read a message; the same text always reads the same."""
-    tokens = _dialect(_expand(words(text)))
-    folded = " ".join(fold(token) for token in tokens)
-    stripped = _COURTESY.sub(" ", folded).split()
-    kept = list(tokens)
-    if len(stripped) < len(tokens):
-        remaining = list(stripped)
-        kept = []
-        for token in tokens:
-            if remaining and fold(token) == remaining[0]:
-                kept.append(token)
-                remaining.pop(0)
-    return Reading(text=clean(text), words=tuple(kept), folded=folded)
+    cleaned = _AMPERSAND.sub("", clean(text))
+    steps: list[Step] = []
+    parts = [_in_place(_apart(words(part))) for part in _CLAUSE.split(cleaned)]
+    parts = [part for part in parts if part]
+    tokens = [token for part in parts for token in part][:_MAX_WORDS]
+    decoded = decode_keys(tokens, known_english=_english()[1])
+    if decoded is not None:
+        steps.append(Step("gõ Telex/VNI", " ".join(tokens), " ".join(decoded)))
+        tokens = decoded
+    accented = any(not token.isascii() for token in tokens)
+    # clauses keep their borders through decoding, which changes words one for one
+    borders: list[int] = []
+    at = 0
+    for part in parts:
+        at += len(part)
+        borders.append(min(at, len(tokens)))
+    spelled, beside = _read_clause(tokens, steps) if len(parts) <= 1 else ([], [])
+    clauses: list[tuple[str, ...]] = []
+    if len(parts) <= 1:
+        clauses.append(tuple(without_courtesy(spelled)))
+    else:
+        spelled, beside, clauses = _read_parts(tokens, borders, steps)
+    folded = " ".join(fold(token) for token in (*spelled, *beside))
+    kept = without_courtesy(spelled)
+    beside += _meanings(spelled, steps)
+    return Reading(
+        text=clean(text), words=tuple(kept), beside=tuple(beside), clauses=tuple(c for c in clauses if c),
+        folded=folded,
+        accented=accented, decoded=decoded is not None, steps=tuple(steps),
+    )  # fmt: skip
+
+
+def _read_parts(
+    tokens: list[str], borders: list[int], steps: list[Step]
+) -> tuple[list[str], list[str], list[tuple[str, ...]]]:
+    """All clauses; diacritics are put back over the whole message, because a clause alone says less."""
+    spelled: list[str] = []
+    beside: list[str] = []
+    marks: list[int] = []
+    start = 0
+    for border in borders:
+        part, other = _spell_out(tokens[start:border], steps)
+        spelled += part
+        beside += other
+        marks.append(len(spelled))
+        start = border
+    restored = _speller().restore(spelled)
+    if restored != spelled:
+        steps.append(Step("dấu và chính tả", " ".join(spelled), " ".join(restored)))
+    if len(restored) != len(spelled):
+        return restored, beside, [tuple(without_courtesy(restored))]
+    clauses: list[tuple[str, ...]] = []
+    start = 0
+    for mark in marks:
+        clauses.append(tuple(without_courtesy(restored[start:mark])))
+        start = mark
+    return restored, beside, clauses

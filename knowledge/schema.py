@@ -15,6 +15,7 @@ from knowledge.taxonomy import NATIONAL, load_taxonomy
 ANSWER_LIMIT = 700
 DETAILS_LIMIT = 1400
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _known(kind: str, ids: list[str]) -> AfterValidator:
@@ -163,7 +164,10 @@ class Document(_Content):
 
     @field_validator("date", "effective_from", mode="before")
     @classmethod
-    def _year_is_text(cls, value: object) -> object:
+    def _day_or_text(cls, value: object) -> object:
+        """A whole day is a date, also when it comes as text from the database; a mere year or month stays text."""
+        if isinstance(value, str) and FULL_DATE.fullmatch(value):
+            return dt.date.fromisoformat(value)
         return str(value) if isinstance(value, int) else value
 
     @model_validator(mode="after")

@@ -1,30 +1,33 @@
 """From a message to what it is about: topic, facet, entry, or an honest reason why not.
 
-The decisions come in this order: something fixed (small talk, danger), a document by number, a matter of another agency,
-then topic, facet and entry by themselves. ``Understander`` holds the indexes of one version of the knowledge base.
+The decisions come in this order: something fixed (small talk, danger), a document by number, then topic, facet and
+entry by themselves, and at last whether to answer, to ask or to refuse. ``Understander`` holds the indexes of one
+version of the knowledge base.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import yaml
 
 from knowledge.base import KnowledgeBase
+from knowledge.classifier import Trained
 from knowledge.documents import DocumentMatch
+from knowledge.entries import FEATURES, Choice, EntryChooser, numbers_in
+from knowledge.explaining import explain
+from knowledge.facets import FacetReader
+from knowledge.fixed import find_sensitive, find_small_talk
+from knowledge.followups import split_questions, topic_prior
 from knowledge.places import find_province
+from knowledge.ranking import BARE, OFFTOPIC, Ranker, Ranking
 from knowledge.reading import Reading, read
-from knowledge.schema import Entry
-from knowledge.search import Bm25
-from knowledge.taxonomy import DEFAULT_FACET, NATIONAL, SOURCES_FACET
+from knowledge.schema import Document, Entry
+from knowledge.taxonomy import NATIONAL, SOURCES_FACET
 from knowledge.text import fold
 
 
@@ -93,70 +96,140 @@ class Understanding:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where an answer becomes a question, and a question a refusal: probabilities between 0 and 1."""
+    """Where an answer becomes a question, and a question a refusal: probabilities between 0 and 1.
+
+    ``answer``: least confidence for an answer; ``clarify``: least confidence for a question back; ``outside``: the
+    share of probability on other matters from which on a message is refused; ``runner_up``: least probability of
+    another topic to be offered beneath an answer; ``second``: least confidence of each half of a double question;
+    ``fact_of_document``: how much of the message an entry must explain to answer in place of the document's card.
+    """
 
     answer: float = 0.5
-    clarify: float = 0.22
-    runner_up: float = 0.15
-    follow_up_words: int = 7
+    clarify: float = 0.25
+    outside: float = 0.5
+    runner_up: float = 0.02
+    second: float = 0.7
+    fact_of_document: float = 0.2
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One phrase of the index and where it leads."""
-
-    topic: str | None
-    facet: str | None
-    article: str | None
-    referral: str | None
-    province: str = NATIONAL
-
-
-def _load_phrases() -> dict[str, Any]:
-    path = Path(__file__).with_name("phrases.yaml")
-    return cast("dict[str, Any]", yaml.safe_load(path.read_text(encoding="utf-8")))
-
-
-def _padded(words: Sequence[str]) -> str:
-    return f" {' '.join(words)} "
-
-
-_FACET_MARKS: dict[str, list[str]] = cast(
-    "dict[str, list[str]]",
-    yaml.safe_load(Path(__file__).with_name("facets.yaml").read_text(encoding="utf-8")),
+ENTRY_FEATURE = FEATURES.index("entry")
+_DEFAULT_CALIBRATION = (3.0, 2.0, -2.0, 1.0, -1.5)
+# words that ask for a document itself: what it is about, who issued it, whether it is in force
+_ABOUT_DOCUMENTS = frozenset(
+    [
+        "là",
+        "gì",
+        "nói",
+        "về",
+        "của",
+        "do",
+        "ai",
+        "ký",
+        "ban",
+        "hành",
+        "ngày",
+        "nào",
+        "năm",
+        "còn",
+        "hết",
+        "hiệu",
+        "lực",
+        "không",
+        "chưa",
+        "văn",
+        "bản",
+        "số",
+        "quyết",
+        "định",
+        "nghị",
+        "thông",
+        "tư",
+        "luật",
+        "kế",
+        "hoạch",
+        "chương",
+        "trình",
+        "nội",
+        "dung",
+        "có",
+        "được",
+        "thay",
+        "thế",
+        "bằng",
+        "cái",
+        "này",
+        "đó",
+        "cho",
+        "xin",
+        "em",
+        "tôi",
+        "hỏi",
+        "thế",
+        "bị",
+        "sửa",
+        "đổi",
+        "bổ",
+        "sung",
+        "áp",
+        "dụng",
+        "vẫn",
+        "quy",
+        "định",
+        "quy",
+        "việc",
+        "lĩnh",
+        "vực",
+        "vấn",
+        "đề",
+        "tỉnh",
+        "ủy",
+        "ủy",
+        "ban",
+        "nhân",
+        "dân",
+        "chính",
+        "phủ",
+        "thủ",
+        "tướng",
+        "bộ",
+        "trung",
+        "ương",
+        "và",
+        "các",
+        "những",
+        "theo",
+        "trong",
+        "như",
+        "sao",
+        "vậy",
+        "thì",
+        "mấy",
+        "cơ",
+        "quan",
+        "tên",
+        "đầy",
+        "đủ",
+        "tóm",
+        "tắt",
+    ]
 )
-_ASKS_BACK = re.compile(r"\b(?:the|vay|con|roi|thi|no|cai do|vu do|viec do|do|nay|ay)\b")
+_DOCUMENT_FACETS = frozenset({"muc-ho-tro", "ho-so", "doi-tuong", "thu-tuc", "chi-phi"})
 
 
 class Understander:
     """Reads questions against one version of the knowledge base. Thread-safe: nothing changes after construction."""
 
-    def __init__(self, knowledge: KnowledgeBase, thresholds: Thresholds | None = None) -> None:
+    def __init__(
+        self, knowledge: KnowledgeBase, thresholds: Thresholds | None = None, *, trained: Trained | None = None,
+        left_out: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
         self.knowledge = knowledge
-        self.thresholds = thresholds or Thresholds()
-        self._rows: list[_Row] = []
-        texts: list[list[str]] = []
-
-        def add(text: str, row: _Row) -> None:
-            self._rows.append(row)
-            texts.append(list(read(text).words))
-
-        for topic in knowledge.topics.values():
-            for name in (topic.label, *topic.names, *topic.situations):
-                add(name, _Row(topic.id, None, None, None))
-        for entry in knowledge.entries.values():
-            row = _Row(entry.topic, entry.facet, entry.id, None, entry.province)
-            for question in (entry.title, *entry.questions):
-                add(question, row)
-            for keyword in entry.keywords:
-                add(keyword, row)
-        for referral in knowledge.referrals.values():
-            row = _Row(None, None, None, referral.id)
-            for question in (referral.title, *referral.questions, *referral.keywords):
-                add(question, row)
-        self._index = Bm25(texts)
-        self._phrases = _load_phrases()
-        self._topic_of = np.asarray([r.topic or f"ref:{r.referral}" for r in self._rows])
+        self.ranker = Ranker(knowledge, trained, left_out=left_out)
+        fitted = self.ranker.trained.fitted
+        self.thresholds = thresholds or Thresholds(**fitted.get("thresholds", {}))
+        self.facets = FacetReader(self.ranker.trained)
+        self.entries = EntryChooser(self.ranker)
+        self._calibration = tuple(fitted.get("calibration", _DEFAULT_CALIBRATION))
 
     # -- the decisions, in order ------------------------------------------------------------------------------------
 
@@ -164,206 +237,212 @@ class Understander:
         """Decide what ``text`` is about. Never raises for any text."""
         context = context or QuestionContext()
         reading = read(text)
-        said_province = find_province(reading.folded)
-        province = said_province or context.province
-        fixed = self._fixed(reading)
-        if fixed:
-            return fixed
-        match = self.knowledge.register.find(text, province=province)
-        if match:
-            return self._document(match, reading, province, said_province)
-        return self._search(reading, context, province, said_province)
-
-    def _fixed(self, reading: Reading) -> Understanding | None:
-        folded = _padded(reading.folded.split())
-        for kind, phrases in self._phrases["sensitive"].items():
-            if any(f" {fold(phrase)} " in folded for phrase in phrases):
-                return Understanding(Outcome.SENSITIVE, 0.95, phrase=kind)
+        said = find_province(reading.folded)
+        province = said or context.province
+        if kind := find_sensitive(reading):
+            return self._finish(Understanding(Outcome.SENSITIVE, 0.95, phrase=kind), reading, said)
         if not reading.words:
-            return Understanding(Outcome.NO_ANSWER, 0.9, reason=Reason.UNCLEAR)
-        rest = " ".join(fold(word) for word in reading.words)
-        for kind in ("goodbye", "thanks", "who", "identity", "greeting", "acknowledgement"):
-            if rest in {fold(phrase) for phrase in self._phrases[kind]}:
-                return Understanding(Outcome.SMALL_TALK, 0.95, phrase=kind)
-        return None
+            if kind := find_small_talk(reading):
+                return self._finish(Understanding(Outcome.SMALL_TALK, 0.95, phrase=kind), reading, said)
+            return self._finish(Understanding(Outcome.NO_ANSWER, 0.9, reason=Reason.UNCLEAR), reading, said)
+        if kind := find_small_talk(reading):
+            return self._finish(Understanding(Outcome.SMALL_TALK, 0.95, phrase=kind), reading, said)
+        register = self.knowledge.register
+        match = register.find(text, province=province)
+        if match is None and reading.decoded:
+            match = register.find(" ".join(reading.words), province=province)
+        if match and (decided := self._document(match, reading, province, said)):
+            return self._finish(decided, reading, said)
+        decided, ranking = self._decide(reading, context, province, said)
+        decided = self._with_second(decided, reading, context, province, said)
+        return self._finish(decided, reading, said, ranking)
+
+    def _finish(
+        self, decided: Understanding, reading: Reading, said: str | None, ranking: Ranking | None = None
+    ) -> Understanding:
+        return replace(decided, province=said, explain=explain(decided, reading, ranking, self.ranker.weights))
 
     def _document(
-        self, match: DocumentMatch, reading: Reading, province: str, said_province: str | None
-    ) -> Understanding:
+        self, match: DocumentMatch, reading: Reading, province: str, said: str | None
+    ) -> Understanding | None:
+        """What a named document answers: an entry that stands on it where the message asks for more than the document.
+
+        None where the register lacks the number but an entry tells of it.
+        """
         if match.best is None and not match.others:
-            return Understanding(
-                Outcome.NO_ANSWER, 0.9, reason=Reason.NOT_IN_KB, document=match, province=said_province
-            )
+            decided, _ = self._decide(reading, QuestionContext(province), province, said)
+            entry = self.knowledge.entries.get(decided.article or "")
+            if entry and match.named.digits.lstrip("0") in numbers_in(f"{entry.title} {entry.answer}"):
+                return None
+            return Understanding(Outcome.NO_ANSWER, 0.9, reason=Reason.NOT_IN_KB, document=match)
         if match.best is None:
             options = tuple(Candidate(d.topic, SOURCES_FACET, d.article, 1 / len(match.others)) for d in match.others)
             return Understanding(
-                Outcome.CLARIFY, options[0].score, candidates=options[:5], alternatives=options[:4], document=match,
-                province=said_province,
-            )  # fmt: skip
+                Outcome.CLARIFY, options[0].score, candidates=options[:5], alternatives=options[:4], document=match
+            )
         document = match.best
-        facet, strength = self._facet(reading)
-        article, shown = document.article, SOURCES_FACET
-        if strength >= 2 and facet in {"muc-ho-tro", "ho-so", "doi-tuong", "thu-tuc", "chi-phi"}:
-            entry = self.knowledge.facet_entry(document.topic, facet, province)
-            if entry and entry.facet == facet:
-                article, shown = entry.id, facet
-        best = Candidate(document.topic, shown, article, 0.95)
+        entry = self._entry_on(document, reading, province, said)
+        article, shown, topic = document.article, SOURCES_FACET, document.topic
+        if entry is not None:
+            article, shown, topic = entry.id, entry.facet, entry.topic
+        best = Candidate(topic, shown, article, 0.95)
         others = tuple(Candidate(d.topic, SOURCES_FACET, d.article, 0.3) for d in match.others)
+        if entry is not None:
+            others = (Candidate(document.topic, SOURCES_FACET, document.article, 0.3), *others)
         return Understanding(
-            Outcome.ANSWER, 0.95, document.topic, shown, article, candidates=(best, *others)[:5],
-            alternatives=others[:3], document=match, province=said_province,
+            Outcome.ANSWER, 0.95, topic, shown, article, candidates=(best, *others)[:5], alternatives=others[:3],
+            document=match,
         )  # fmt: skip
+
+    def _entry_on(self, document: Document, reading: Reading, province: str, said: str | None) -> Entry | None:
+        """The entry that answers what a message asks about a document; None where it asks for the document itself."""
+        named = set(fold(f"{document.number} {document.kind} {document.issuer}").replace("/", " ").split())
+        asked = [w for w in reading.words if fold(w) not in named and w not in _ABOUT_DOCUMENTS and not w[0].isdigit()]
+        places = {word for p in self.knowledge.taxonomy.provinces.values() for word in fold(p.name).split()}
+        asked = [word for word in asked if fold(word) not in places]
+        if len(asked) < 2:
+            return None
+        ranking = self.ranker.rank(reading, prior={document.topic: 2.0})
+        facets = self.facets.read(reading)
+        cited = frozenset(self.knowledge.cited_in.get(document.id, ()))
+        of_province = document.province if document.province != NATIONAL else None
+        choices = self.entries.choose(
+            reading, ranking, facets, province=province, said=said or of_province,
+            cited=cited, topic=document.topic,
+        )  # fmt: skip
+        if not choices:
+            return None
+        best = choices[0]
+        if best.entry.kind == "fact":
+            return best.entry if best.features[ENTRY_FEATURE] >= self.thresholds.fact_of_document else None
+        if best.entry.facet in _DOCUMENT_FACETS and facets[best.entry.facet] > math.log(0.6):
+            return best.entry
+        return None
 
     # -- topic, facet, entry ----------------------------------------------------------------------------------------
 
-    def _search(
-        self, reading: Reading, context: QuestionContext, province: str, said_province: str | None
-    ) -> Understanding:
-        scores = self._index.scores(reading.words)
-        facet, strength = self._facet(reading)
-        ranked = self._rank(scores)
-        coverage = self._coverage(scores, reading)
-        probabilities = self._probabilities(ranked, coverage)
-        if self._is_follow_up(reading, context, probabilities, strength):
-            assert context.topic is not None
-            return self._answer(context.topic, facet, 0.8, reading, province, said_province, scores, ranked=[])
-        if not ranked or probabilities[0] < self.thresholds.clarify:
-            return self._refuse(ranked, probabilities, province, said_province, facet)
-        best = ranked[0][0]
-        if best.startswith("ref:"):
-            referral = best.removeprefix("ref:")
-            return Understanding(
-                Outcome.NO_ANSWER, probabilities[0], reason=Reason.OTHER_AGENCY, referral=referral,
-                candidates=self._candidates(ranked, probabilities, facet, province), province=said_province,
-            )  # fmt: skip
-        candidates = self._candidates(ranked, probabilities, facet, province)
-        if probabilities[0] < self.thresholds.answer:
-            options = tuple(c for c in candidates if c.score >= self.thresholds.runner_up * 0.4)[:4]
-            if len(options) >= 2:
-                return Understanding(
-                    Outcome.CLARIFY, probabilities[0], candidates[0].topic, candidates[0].facet, None,
-                    candidates=candidates, alternatives=options, province=said_province,
-                )  # fmt: skip
-        return self._answer(
-            best, facet, probabilities[0], reading, province, said_province, scores, ranked=list(candidates)
+    def _decide(
+        self, reading: Reading, context: QuestionContext, province: str, said: str | None
+    ) -> tuple[Understanding, Ranking]:
+        ranking = self.ranker.rank(
+            reading, prior=topic_prior(reading, context.topic, context.recent_topics), subject=context.topic
         )
-
-    def _rank(self, scores: np.ndarray[Any, np.dtype[np.float32]]) -> list[tuple[str, float]]:
-        """Topics and referral cards by their best rows: the best counts fully, the next ones a little."""
-        top = np.argsort(scores)[::-1][:200]
-        by_topic: dict[str, list[float]] = defaultdict(list)
-        for number in top:
-            if scores[number] <= 0:
-                break
-            by_topic[str(self._topic_of[number])].append(float(scores[number]))
-        totals = {
-            topic: values[0] + 0.25 * sum(values[1:4]) / 3 + 0.15 * math.log1p(len(values))
-            for topic, values in by_topic.items()
-        }
-        return sorted(totals.items(), key=lambda pair: -pair[1])[:8]
-
-    def _coverage(self, scores: np.ndarray[Any, np.dtype[np.float32]], reading: Reading) -> float:
-        """How much of the message's weight its best row explains, between 0 and about 1.5."""
-        weight = self._index.weight(reading.words)
-        return float(scores.max(initial=0.0)) / weight if weight else 0.0
-
-    @staticmethod
-    def _probabilities(ranked: list[tuple[str, float]], coverage: float) -> list[float]:
-        if not ranked:
-            return []
-        top = np.asarray([score for _, score in ranked])
-        odds = np.exp((top - top[0]) / max(1.5, 0.12 * top[0]))
-        share = odds / odds.sum()
-        known = 1 / (1 + math.exp(-9 * (coverage - 0.38)))
-        return [float(value * known) for value in share]
-
-    def _facet(self, reading: Reading) -> tuple[str, float]:
-        """The facet a message asks about by its wording, and how many words say so (0: none)."""
-        best, strength = DEFAULT_FACET, 0.0
-        text = _padded(reading.folded.split())
-        for facet, phrases in _FACET_MARKS.items():
-            found = max(
-                (len(phrase.split()) + 0.01 * len(phrase) for phrase in phrases if f" {phrase} " in text), default=0
+        facets = self.facets.read(reading)
+        choices = self.entries.choose(reading, ranking, facets, province=province, said=said)
+        outside = self._outside(ranking)
+        confidence = self.confidence(ranking, choices[0].entry.topic if choices else None)
+        candidates = self._candidates(ranking, choices, facets, province, confidence)
+        limits = self.thresholds
+        if outside > limits.outside or not candidates:
+            return self._refuse(ranking, confidence, candidates), ranking
+        if confidence >= limits.answer or (len(candidates) < 2 and confidence >= limits.clarify):
+            best, others = candidates[0], candidates[1:]
+            near = tuple(c for c in others if c.score >= limits.runner_up)[:3]
+            decided = Understanding(
+                Outcome.ANSWER,
+                confidence,
+                best.topic,
+                best.facet,
+                best.article,
+                candidates=candidates[:5],
+                alternatives=near,
             )
-            if found > strength:
-                best, strength = facet, found
-        return best, strength
+            return decided, ranking
+        if confidence >= limits.clarify:
+            best = candidates[0]
+            return (
+                Understanding(
+                    Outcome.CLARIFY, confidence, best.topic, best.facet, None, candidates=candidates[:5],
+                    alternatives=candidates[:4],
+                ),
+                ranking,
+            )  # fmt: skip
+        return self._refuse(ranking, confidence, candidates), ranking
 
-    def _is_follow_up(
-        self, reading: Reading, context: QuestionContext, probabilities: list[float], strength: float
-    ) -> bool:
-        if context.topic is None or strength == 0:
-            return False
-        if len(reading.words) > self.thresholds.follow_up_words:
-            return False
-        subject = [word for word in reading.words if self._index.idf.get(f"f:{fold(word)}", 9.0) > 5.0]
-        return len(subject) == 0 or (not probabilities) or probabilities[0] < self.thresholds.clarify
+    def _outside(self, ranking: Ranking) -> float:
+        """The share of probability on matters that are not the department's."""
+        return float(np.exp(ranking.log_probabilities[self.ranker.topic_count :]).sum())
+
+    def confidence(self, ranking: Ranking, topic: str | None = None) -> float:
+        """The calibrated probability that ``topic`` (or the likeliest topic) is right."""
+        features = self.confidence_features(ranking, topic)
+        odds = self._calibration[-1] + sum(w * f for w, f in zip(self._calibration, features, strict=False))
+        return round(1 / (1 + math.exp(-odds)), 4)
+
+    def confidence_features(self, ranking: Ranking, topic: str | None = None) -> list[float]:
+        """What the calibration looks at: the topic's probability, its lead, the share outside, the coverage."""
+        count = self.ranker.topic_count
+        topics = np.exp(ranking.log_probabilities[:count])
+        at = self.ranker.class_number(topic) if topic is not None else int(topics.argmax())
+        own = float(topics[at])
+        topics[at] = 0.0
+        return [own, own - float(topics.max(initial=0.0)), self._outside(ranking), min(ranking.coverage, 1.0)]
 
     def _candidates(
-        self, ranked: list[tuple[str, float]], probabilities: list[float], facet: str, province: str
+        self, ranking: Ranking, choices: Sequence[Choice], facets: dict[str, float], province: str, confidence: float
     ) -> tuple[Candidate, ...]:
-        found: list[Candidate] = []
-        for (topic, _), probability in zip(ranked, probabilities, strict=False):
-            if topic.startswith("ref:"):
+        """Up to five topics, each with the entry that would answer; the chosen entry's topic first."""
+        found: dict[str, Candidate] = {}
+        if choices:
+            first = choices[0].entry
+            found[first.topic] = Candidate(first.topic, first.facet, first.id, confidence)
+        best_of: dict[str, Entry] = {}
+        for choice in choices:
+            best_of.setdefault(choice.entry.topic, choice.entry)
+        facet = max(facets, key=facets.__getitem__)
+        for number in ranking.order:
+            if number >= self.ranker.topic_count:
                 continue
-            entry = self.knowledge.facet_entry(topic, facet, province)
-            found.append(
-                Candidate(topic, entry.facet if entry else facet, entry.id if entry else None, round(probability, 4))
-            )
-        return tuple(found[:5])
+            topic = ranking.classes[number]
+            entry = best_of.get(topic) or self.knowledge.facet_entry(topic, facet, province)
+            if topic not in found and entry is not None:
+                score = round(min(ranking.probability(number), confidence), 4)
+                found[topic] = Candidate(topic, entry.facet, entry.id, score)
+            if len(found) == 5:
+                break
+        return tuple(found.values())
 
-    def _answer(
-        self, topic: str, facet: str, confidence: float, reading: Reading, province: str, said_province: str | None,
-        scores: np.ndarray[Any, np.dtype[np.float32]], *, ranked: list[Candidate],
-    ) -> Understanding:  # fmt: skip
-        entry = self._entry(topic, facet, province, said_province, reading, scores)
-        if entry is None:
+    def _refuse(self, ranking: Ranking, confidence: float, candidates: tuple[Candidate, ...]) -> Understanding:
+        """No answer: another agency's matter where a referral card says so, otherwise not in the knowledge base."""
+        best = max(range(self.ranker.topic_count, len(ranking.classes)), key=lambda n: ranking.log_probabilities[n])
+        label = ranking.classes[best]
+        sure = round(max(0.0, 1 - confidence), 4)
+        strongest = float(np.exp(ranking.log_probabilities[: self.ranker.topic_count]).max(initial=0.0))
+        if label == BARE:
+            return Understanding(Outcome.NO_ANSWER, sure, reason=Reason.UNCLEAR, candidates=candidates)
+        if label != OFFTOPIC and ranking.probability(best) > max(0.2, strongest):
             return Understanding(
-                Outcome.NO_ANSWER, 0.6, topic, facet, reason=Reason.NOT_IN_KB, candidates=tuple(ranked),
-                province=said_province,
-            )  # fmt: skip
-        best = Candidate(topic, entry.facet, entry.id, round(confidence, 4))
-        others = tuple(c for c in ranked if c.topic != topic)
-        near = tuple(c for c in others if c.score >= self.thresholds.runner_up)
-        return Understanding(
-            Outcome.ANSWER, round(confidence, 4), topic, entry.facet, entry.id, candidates=(best, *others)[:5],
-            alternatives=near[:3], province=said_province,
-        )  # fmt: skip
+                Outcome.NO_ANSWER,
+                sure,
+                reason=Reason.OTHER_AGENCY,
+                referral=label.removeprefix("ref:"),
+                candidates=candidates,
+            )
+        return Understanding(Outcome.NO_ANSWER, sure, reason=Reason.NOT_IN_KB, candidates=candidates)
 
-    def _entry(
-        self, topic: str, facet: str, province: str, said_province: str | None, reading: Reading,
-        scores: np.ndarray[Any, np.dtype[np.float32]],
-    ) -> Entry | None:  # fmt: skip
-        """The topic's facet entry, unless a fact entry is named by its own words."""
-        general = self.knowledge.facet_entry(topic, facet, province)
-        best: dict[str, float] = defaultdict(float)
-        for number in np.flatnonzero(self._topic_of == topic):
-            article = self._rows[number].article
-            if article is not None:
-                best[article] = max(best[article], float(scores[number]))
-        standard = best.get(general.id, 0.0) if general else 0.0
-        fact, fact_score = None, 0.0
-        for entry in self.knowledge.facts(topic):
-            score = best.get(entry.id, 0.0)
-            if entry.province not in (NATIONAL, province):
-                score *= 0.6 if said_province else 0.8
-            elif entry.province == province != NATIONAL:
-                score *= 1.1
-            hits = sum(f" {fold(keyword)} " in _padded(reading.folded.split()) for keyword in entry.keywords)
-            score += 1.5 * min(hits, 3)
-            if score > fact_score:
-                fact, fact_score = entry, score
-        if fact and fact_score > max(1.15 * standard, 9.0):
-            return fact
-        return general
+    # -- two questions in one message -------------------------------------------------------------------------------
 
-    def _refuse(
-        self, ranked: list[tuple[str, float]], probabilities: list[float], province: str, said_province: str | None,
-        facet: str,
-    ) -> Understanding:  # fmt: skip
-        candidates = self._candidates(ranked, probabilities, facet, province)
-        reason = Reason.UNCLEAR if not ranked else Reason.NOT_IN_KB
-        return Understanding(
-            Outcome.NO_ANSWER, round(1 - (probabilities[0] if probabilities else 0.0), 4), reason=reason,
-            candidates=candidates, province=said_province,
-        )  # fmt: skip
+    def _with_second(
+        self, decided: Understanding, reading: Reading, context: QuestionContext, province: str, said: str | None
+    ) -> Understanding:
+        """The answer to a second question of the same message, where both are clear and differ."""
+        if decided.outcome is not Outcome.ANSWER:
+            return decided
+        halves = split_questions(reading)
+        if halves is None:
+            return decided
+        first, _ = self._decide(read(halves[0]), context, province, said)
+        if first.outcome is not Outcome.ANSWER or first.confidence < self.thresholds.second:
+            return decided
+        second, _ = self._decide(
+            read(halves[1]), replace(context, topic=first.topic, facet=first.facet), province, said
+        )
+        if second.outcome is not Outcome.ANSWER or second.confidence < self.thresholds.second:
+            return decided
+        if decided.topic not in (first.topic, second.topic) or first.article == second.article:
+            return decided
+        assert second.topic is not None
+        assert second.facet is not None
+        other = Candidate(second.topic, second.facet, second.article, second.confidence)
+        candidates = (*first.candidates[:1], *(c for c in decided.candidates if c.topic != first.topic))[:5]
+        return replace(first, candidates=candidates, alternatives=decided.alternatives, also=other)

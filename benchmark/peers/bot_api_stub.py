@@ -28,7 +28,7 @@ def make_app() -> web.Application:
             result = True
         return web.json_response({"ok": True, "result": result})
 
-    async def total(request: web.Request) -> web.Response:
+    async def total(_request: web.Request) -> web.Response:
         return web.json_response(state)
 
     app = web.Application()

@@ -16,7 +16,7 @@ from telegram import Update
 from telegram.ext import Application, MessageHandler, filters
 
 
-async def echo(update: Update, context: Any) -> None:
+async def echo(update: Update, _context: Any) -> None:
     """Send back what came in."""
     assert update.message is not None
     await update.message.reply_text(update.message.text or "")
@@ -34,7 +34,7 @@ def make_app(api_url: str) -> Starlette:
         return PlainTextResponse("ok")
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with application:
             await application.start()
             yield

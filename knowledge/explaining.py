@@ -1,0 +1,94 @@
+"""Why a message was understood as it was, as compact data and as sentences an officer can read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.ranking import SIGNALS, Ranking
+from knowledge.reading import Reading
+
+if TYPE_CHECKING:
+    from knowledge.understanding import Understanding
+
+_SHOWN = 4
+_SIGNAL_NAMES = {
+    "classifier": "bộ phân loại đã học", "topic": "từ ngữ của chủ đề", "entry": "mục tri thức gần nhất",
+    "name": "gọi đúng tên",
+}  # fmt: skip
+
+
+def explain(
+    decided: Understanding, reading: Reading, ranking: Ranking | None, weights: NDArray[np.float32]
+) -> dict[str, Any]:
+    """What the decision rests on, small enough for a log line.
+
+    ``read``: the words searched; ``steps``: what was read as what; ``classes``: the likeliest topics and matters
+    of other agencies with their probability and what each signal added (log-odds over the average class).
+    """
+    found: dict[str, Any] = {
+        "read": " ".join(reading.words),
+        "steps": [[step.kind, step.before, step.after] for step in reading.steps[:12]],
+    }
+    if reading.beside:
+        found["beside"] = " ".join(reading.beside)
+    if ranking is not None:
+        parts = weights[:, None] * ranking.signals
+        parts = parts - parts.mean(axis=1, keepdims=True)
+        found["classes"] = [
+            [ranking.classes[n], round(ranking.probability(n), 3), [round(float(part), 1) for part in parts[:, n]]]
+            for n in ranking.order[:_SHOWN]
+        ]
+    if decided.document is not None:
+        found["number"] = decided.document.named.text
+    return found
+
+
+def explain_in_words(understanding: Understanding, labels: Mapping[str, str]) -> list[str]:
+    """The same as sentences, one a line. ``labels`` names topics and referral cards (``ref:…``)."""
+    data = understanding.explain
+    lines = [f"Đọc là: {data.get('read') or '(không có từ nào mang nghĩa)'}"]
+    for kind, before, after in data.get("steps", []):
+        lines.append(f"  {kind}: «{before}» → «{after}»")
+    if beside := data.get("beside"):
+        lines.append(f"Tìm thêm theo nghĩa: {beside}")
+    if number := data.get("number"):
+        lines.append(f"Nhận ra số hiệu văn bản: «{number}»")
+    for label, probability, parts in data.get("classes", []):
+        name = labels.get(label, "không thuộc lĩnh vực của Sở" if label == "off" else label)
+        shares = ", ".join(
+            f"{_SIGNAL_NAMES[signal]} {part:+.1f}"
+            for signal, part in zip(SIGNALS, parts, strict=True)
+            if abs(part) >= 0.1
+        )
+        lines.append(f"  {probability:>6.1%}  {name}" + (f"  ({shares})" if shares else ""))
+    lines.append(_verdict(understanding, labels))
+    return lines
+
+
+def _verdict(understanding: Understanding, labels: Mapping[str, str]) -> str:
+    sure = f"{understanding.confidence:.0%}"
+    topic = labels.get(understanding.topic or "", understanding.topic or "")
+    match understanding.outcome:
+        case "answer":
+            text = f"Trả lời: mục «{understanding.article}», chủ đề «{topic}», chắc khoảng {sure}."
+            if understanding.also is not None:
+                text += f" Câu thứ hai: mục «{understanding.also.article}»."
+            return text
+        case "clarify":
+            return f"Hỏi lại, vì chủ đề gần nhất chỉ chắc khoảng {sure}."
+        case "small_talk":
+            return "Lời chào hỏi, không phải câu hỏi về chương trình."
+        case "sensitive":
+            return f"Nội dung nhạy cảm ({understanding.phrase}): trả lời bằng câu định sẵn."
+        case _:
+            if understanding.referral:
+                card = labels.get(f"ref:{understanding.referral}", understanding.referral)
+                return f"Không trả lời: việc của cơ quan khác ({card})."
+            if understanding.document is not None:
+                return "Không trả lời: số hiệu này không có trong danh mục văn bản."
+            nearest = f"{1 - understanding.confidence:.0%}"
+            return f"Không trả lời: không thấy trong cơ sở tri thức (chủ đề gần nhất chỉ chắc {nearest})."
