@@ -20,6 +20,7 @@ COMMANDS = {
     "kb": "check, import or export the knowledge base",
     "staff": "add or recover a staff account",
     "check": "configuration, database, content and channels: one line each",
+    "zalo": "connect the Zalo Official Account",
     "requests": "export support requests",
 }
 
@@ -30,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         module = importlib.import_module(f"bot.commands.{name}")
-        subparser = subparsers.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        subparser = subparsers.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
     return parser

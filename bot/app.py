@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,25 +24,31 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from bot.channels.base import Channel, PollingChannel, PushChannel
+from bot.channels.base import Channel, PollingChannel, PushChannel, WorkingChannel
 from bot.channels.web import WebChannel
 from bot.config import Settings
 from bot.delivery import Deliverer
 from bot.dispatcher import Dispatcher
 from bot.errors import CommandError
+from bot.files import fetcher, sweep_orphans
+from bot.form_page import FormPage
 from bot.inbox import Inbox
 from bot.knowledge_store import KnowledgeStore, prepare, profile_of
 from bot.leases import LeaseKeeper
+from bot.notices import Wording
 from bot.page import PageRoutes, SecurityHeaders
 from bot.security import secret_key
 from bot.spool import Spool
 from bot.spool_worker import take_in_spool
-from bot.web import health_routes
+from bot.traits import BUTTONS, traits_of
+from bot.web import client_address, health_routes
 from bot.web_chat import Follower, WebChat
+from bot.web_files import WebFiles
 from bot.workers import JOBS_S, JobRunner, Supervisor, retention_job
 from db import migrate
 from db.engine import Database
 from db.queries import departments, operations
+from desk import retention as desk_retention
 from knowledge.loader import load_content
 from staff.app import staff_routes
 
@@ -92,13 +99,15 @@ class Service:
         self.settings = settings
         self.database = database
         self.department_id: int = department.id
+        self.department = profile_of(department)
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.store = KnowledgeStore(database, department.id)
         self.web_channel = WebChannel()
-        self.channels: list[Channel] = build_channels(settings)
+        self.channels: list[Channel] = build_channels(settings, database, department.id)
         self.dispatcher = Dispatcher(
-            database, self.store, profile_of(department), retention_days=settings.retention_days,
+            database, self.store, self.department, retention_days=settings.retention_days,
             pull_channels=frozenset({self.web_channel.name}), page_url=settings.public_url,
+            traits_of=partial(traits_of, settings=settings), fetch_file=fetcher(self.channels, settings.files_dir),
         )  # fmt: skip
         self.spool = Spool(settings.var_dir / "spool")
         self.inbox = Inbox(
@@ -106,12 +115,22 @@ class Service:
         )
         self.follower = Follower(database)
         self.deliverers = {
-            channel.name: Deliverer(database, channel, self._lease(f"send:{channel.name}"), department_id=department.id)
+            channel.name: Deliverer(
+                database,
+                channel,
+                self._lease(f"send:{channel.name}"),
+                department_id=department.id,
+                wording=self._wording(channel.name),
+            )
             for channel in self.channels
         }
         self.dispatcher.on_replies = self._replies_queued
         self.supervisor = Supervisor()
         self.with_http = with_http
+
+    def _wording(self, channel: str) -> Wording:
+        masks = traits_of(channel, self.settings).masks_people
+        return Wording(self.database, self.department, masks_people=masks, with_choices=channel in BUTTONS)
 
     def _lease(self, name: str) -> LeaseKeeper:
         return LeaseKeeper(self.database, name, self.owner, self.settings.lease_s)
@@ -143,24 +162,41 @@ class Service:
             if isinstance(channel, PollingChannel):
                 lease = self._lease(f"poll:{channel.name}")
                 start(f"poll-{channel.name}", partial(channel.poll, self.database, self.inbox, lease))
+            if isinstance(channel, WorkingChannel):
+                for name, run in channel.workers(self.inbox).items():
+                    start(name, run)
 
     async def _plan_jobs(self) -> None:
         now = dt.datetime.now(dt.UTC)
-        await self.database.write(
-            lambda c: operations.plan_job(
-                c, department_id=self.department_id, kind="retention", key="daily", due_at=now
+        for kind in ("retention", "files"):
+            await self.database.write(
+                lambda c, k=kind: operations.plan_job(  # type: ignore[misc]
+                    c, department_id=self.department_id, kind=k, key="daily", due_at=now
+                )
             )
-        )
 
     async def _jobs(self) -> None:
         lease = self._lease("jobs")
         clock = lambda: dt.datetime.now(dt.UTC)  # noqa: E731 - one word for the same thing
         erase = retention_job(self.database, self.settings.retention_days, clock)
-        runner = JobRunner(self.database, {"retention": erase})
+        timers = dict.fromkeys(desk_retention.RUNNERS, self._run_desk_job)
+        runner = JobRunner(self.database, {"retention": erase, "files": self._sweep_files, **timers})
         while True:
             if await lease.held():
                 await runner.run_due(dt.datetime.now(dt.UTC))
             await asyncio.sleep(JOBS_S)
+
+    async def _run_desk_job(self, job: Row[Any]) -> dt.datetime | None:
+        now = dt.datetime.now(dt.UTC)
+        return await desk_retention.run_due(self.database, department_id=self.department_id, job=job, now=now)
+
+    async def _sweep_files(self, job: Row[Any]) -> dt.datetime:
+        """Every hour, delete what no row needs and what none took."""
+        del job
+        folder = self.settings.files_dir
+        await desk_retention.sweep_blobs(self.database, folder)
+        await sweep_orphans(self.database, folder)
+        return dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
 
     async def is_ready(self) -> dict[str, bool]:
         """Database, knowledge and workers, each able to serve or not."""
@@ -188,13 +224,21 @@ class Service:
             log.warning("leases_not_released", error=type(error).__name__)
 
 
-def build_channels(settings: Settings) -> list[Channel]:
+def build_channels(settings: Settings, database: Database, department_id: int) -> list[Channel]:
     """The messenger channels that are configured; a channel's library is imported only when it is on."""
     channels: list[Channel] = []
     if settings.telegram_token:
         from bot.channels.telegram import TelegramChannel
 
         channels.append(TelegramChannel(settings))
+    if settings.zalo_app_id:
+        from bot.channels.zalo import ZaloChannel
+
+        channels.append(ZaloChannel(settings, database, department_id=department_id))
+    if settings.zalo_bot_token:
+        from bot.channels.zalo_bot import ZaloBotChannel
+
+        channels.append(ZaloBotChannel(settings))
     return channels
 
 
@@ -206,14 +250,21 @@ def build_app(service: Service) -> Starlette:
     ]
     chat = WebChat(settings, service.database, service.inbox, service.web_channel, service.follower)
     routes += chat.routes()
+    routes += WebFiles(
+        settings, service.database, service.inbox, service.web_channel, chat.tokens,
+        department_id=service.department_id,
+    ).routes()  # fmt: skip
     for channel in service.channels:
         if isinstance(channel, PushChannel):
             routes += channel.routes(service.inbox)
-    routes += PageRoutes(service).routes()
+    pages = PageRoutes(service)
+    routes += pages.routes()
+    routes += FormPage(service, pages).routes()
     routes += staff_routes(
         service.database, department_id=service.department_id, key=secret_key(settings).get_secret_value(),
-        secure=bool(settings.public_url and settings.public_url.startswith("https")),
         channels=[service.web_channel.name, *(channel.name for channel in service.channels)],
+        address_of=partial(client_address, settings=settings), files_dir=settings.files_dir,
+        public_url=settings.public_url,
     )  # fmt: skip
     routes.append(Mount("/static", StaticFiles(directory=STATIC), name="static"))
 
@@ -229,4 +280,5 @@ def build_app(service: Service) -> Starlette:
         return Response("Có trục trặc, anh/chị thử lại giúp.", 500, media_type="text/plain; charset=utf-8")
 
     middleware = [Middleware(SecurityHeaders, widget_origins=settings.widget_origins)]
-    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan, exception_handlers={Exception: failed})
+    handlers = {Exception: failed, 404: pages.not_found}
+    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan, exception_handlers=handlers)

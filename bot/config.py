@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,13 +12,19 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.errors import CommandError
 from knowledge.taxonomy import load_taxonomy
 
+ZALO_VERIFIER = re.compile(r"zalo_verifier[A-Za-z0-9_-]{1,100}\.html")
 ROOT = Path(__file__).resolve().parent.parent
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?")
+_BOT_TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{1,128}")
 
 
 class Settings(BaseSettings):
     """All settings; every one has a default that lets ``make run`` work."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     database_url: str = Field(default=f"sqlite:///{ROOT / 'var' / 'khcn.db'}", description="SQLAlchemy URL")
     host: str = Field(default="127.0.0.1", description="where HTTP listens")
@@ -36,6 +43,38 @@ class Settings(BaseSettings):
     telegram_proxy: str | None = Field(default=None, description="for hosts that do not reach Telegram directly")
     telegram_rate: float = Field(default=30.0, gt=0, description="messages a second over all chats")
     telegram_chat_rate: float = Field(default=1.0, gt=0, description="messages a second in one chat")
+
+    telegram_form_on_web: bool = Field(default=False, description="personal data only on our own page, with PUBLIC_URL")
+
+    zalo_app_id: str | None = Field(default=None, description="turns the Zalo Official Account channel on")
+    zalo_app_secret: SecretStr | None = Field(default=None, description="the application's secret key")
+    zalo_oa_id: str | None = Field(default=None, description="the Official Account's id")
+    zalo_oa_secret: SecretStr | None = Field(default=None, description="the OA secret key of the webhook page")
+    zalo_refresh_token: SecretStr | None = Field(default=None, description="first token pair")
+    zalo_access_token: SecretStr | None = Field(default=None, description="first token pair")
+    zalo_api_url: str = Field(default="https://openapi.zalo.me", description="any server that speaks the protocol")
+    zalo_oauth_url: str = Field(default="https://oauth.zaloapp.com", description="any server that speaks the protocol")
+    zalo_zbs_url: str = Field(
+        default="https://business.openapi.zalo.me", description="any server that speaks the protocol"
+    )
+    zalo_verifier: str | None = Field(default=None, description="name of the domain verification file")
+    zalo_appsecret_proof: bool = Field(default=False, description="sign every call, if the application demands it")
+    zalo_buttons: bool = Field(default=False, description="send buttons beside the numbers")
+    zalo_paid_messages: bool = Field(default=False, description="write after 48 hours, at a price, until 7 days")
+    zalo_calls_per_minute: int = Field(default=3600, ge=1, le=4000, description="calls a minute, of 4,000 allowed")
+    zalo_pause_hours: float = Field(default=4.0, ge=0, description="silence after an officer wrote in the OA console")
+    zalo_silence_hours: float = Field(default=24.0, gt=0, description="alert after so long without a webhook")
+    zalo_media_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("zdn.vn", "zadn.vn", "dlfl.vn", "dlfl.me", "dlmd.me", "zmdcdn.me", "zalo.me", "zaloapp.com"),
+        description="domains from which people's files are fetched",
+    )
+    zalo_bot_token: SecretStr | None = Field(default=None, description="turns the Zalo Bot Platform channel on")
+    zalo_bot_api_url: str = Field(
+        default="https://bot-api.zaloplatforms.com", description="any server that speaks the protocol"
+    )
+    zalo_bot_mode: Literal["polling", "webhook"] = Field(default="polling", description="how updates arrive")
+    zalo_bot_webhook_secret: SecretStr | None = Field(default=None, description="required in webhook mode")
+    media_limit_mb: int = Field(default=10, ge=1, description="largest file of a person that is kept")
 
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="addresses whose forwarded client address is believed"
@@ -62,7 +101,7 @@ class Settings(BaseSettings):
             raise ValueError(f"unknown province «{value}»")
         return province
 
-    @field_validator("trusted_proxies", "widget_origins", mode="before")
+    @field_validator("trusted_proxies", "widget_origins", "zalo_media_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -71,18 +110,58 @@ class Settings(BaseSettings):
             else value
         )
 
-    @field_validator("public_url", "telegram_api_url")
+    @field_validator(
+        "public_url", "telegram_api_url", "zalo_api_url", "zalo_oauth_url", "zalo_zbs_url", "zalo_bot_api_url"
+    )
     @classmethod
     def _no_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else value
+
+    @field_validator("widget_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # they go into a security header, where a stray word would mean something else
+        if wrong := [origin for origin in value if not _ORIGIN.fullmatch(origin)]:
+            raise ValueError(f"«{wrong[0]}» is not an origin like https://so.khcn.example")
+        return value
+
+    @field_validator("telegram_token")
+    @classmethod
+    def _bot_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _BOT_TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("is not a bot token (digits, a colon, letters); copy it again from @BotFather")
+        return value
+
+    @field_validator("telegram_proxy")
+    @classmethod
+    def _http_proxy(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("only an HTTP proxy can be used: http://host:port")
+        return value
 
     @model_validator(mode="after")
     def _fail_closed(self) -> Settings:
         if self.telegram_token and self.telegram_mode == "webhook" and not self.telegram_webhook_secret:
             raise ValueError("TELEGRAM_MODE=webhook needs TELEGRAM_WEBHOOK_SECRET")
+        self._check_zalo()
         if not self.is_sqlite and not self.secret_key:
             raise ValueError("SECRET_KEY is required with PostgreSQL")
         return self
+
+    def _check_zalo(self) -> None:
+        needed = {
+            "ZALO_APP_ID": self.zalo_app_id, "ZALO_APP_SECRET": self.zalo_app_secret, "ZALO_OA_ID": self.zalo_oa_id,
+            "ZALO_OA_SECRET": self.zalo_oa_secret,
+        }  # fmt: skip
+        missing = [name for name, value in needed.items() if not value]
+        if missing and len(missing) < len(needed):
+            raise ValueError(f"the Zalo Official Account also needs {', '.join(missing)}")
+        if self.zalo_verifier and not ZALO_VERIFIER.fullmatch(self.zalo_verifier):
+            raise ValueError("ZALO_VERIFIER is a file name like zalo_verifierAbC123.html")
+        if self.zalo_bot_token and self.zalo_bot_mode == "webhook":
+            secret = self.zalo_bot_webhook_secret
+            if not secret or not 8 <= len(secret.get_secret_value()) <= 256:
+                raise ValueError("ZALO_BOT_MODE=webhook needs ZALO_BOT_WEBHOOK_SECRET of 8 to 256 characters")
 
     @property
     def is_sqlite(self) -> bool:

@@ -31,9 +31,9 @@ from bot.errors import (
 )
 from bot.leases import LeaseKeeper
 from bot.metrics import OUTBOX
+from bot.notices import Wording
 from db.engine import Database
 from db.queries import conversations, operations, reach
-from handlers.messages import Reply
 from handlers.pending import merge_pending
 
 log = structlog.get_logger()
@@ -56,8 +56,11 @@ def backoff_s(attempts: int) -> float:
 class Deliverer:
     """Sends for one channel while this process holds its lease."""
 
-    def __init__(self, database: Database, channel: Channel, lease: LeaseKeeper, *, department_id: int) -> None:
+    def __init__(
+        self, database: Database, channel: Channel, lease: LeaseKeeper, *, department_id: int, wording: Wording
+    ) -> None:
         assert isinstance(channel, PushChannel)
+        self._wording = wording
         self._database = database
         self._channel = channel
         self._lease = lease
@@ -127,6 +130,8 @@ class Deliverer:
             external_id = await self._send(row, ids)
         except ChannelError as error:
             failure = error
+        except (SQLAlchemyError, OSError) as error:  # the database, which some channels need to send
+            failure = ChannelUnavailable(type(error).__name__)
         except Exception as error:  # the row must not stay stuck for a fault of ours
             log.exception("send_failed", channel=self._channel.name, outbox_id=row.id)
             failure = PayloadRejected(type(error).__name__)
@@ -144,14 +149,14 @@ class Deliverer:
 
     async def _send(self, row: Row[Any], ids: list[int]) -> str | None:
         """Send a row, together with those that waited for the person with it: their ids are added to ``ids``."""
-        reply = Reply.from_json(row.reply)
+        reply = await self._wording.reply(row.reply)
         if row.released_at is not None:
             together = await self._database.read(
                 lambda c: reach.released_together(c, row.conversation_id, released_at=row.released_at)
             )
             ids[:] = [other.id for other in together] or [row.id]
             if len(together) > 1:
-                reply = merge_pending([Reply.from_json(other.reply) for other in together])
+                reply = merge_pending([await self._wording.reply(other.reply) for other in together])
         late = dt.datetime.now(dt.UTC) - row.created_at > QUOTE_AFTER
         if late and row.released_at is None and row.in_reply_to and isinstance(self._channel, QuotingChannel):
             return await self._channel.send_quoting(row.external_id, reply, row.in_reply_to)

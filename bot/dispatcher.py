@@ -12,23 +12,29 @@ import contextlib
 import datetime as dt
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import structlog
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot import desk_commands
+from bot.desk_standing import load_standing
 from bot.knowledge_store import KnowledgeStore
 from bot.metrics import DECIDE_SECONDS, TURN_SECONDS, TURNS
+from bot.rates import RateLimit
 from db.engine import Database
 from db.errors import StaleConversation
 from db.queries import conversations
+from desk.errors import DeskError
+from handlers import desk_turn
 from handlers.bursts import is_file, is_free_text
 from handlers.context import Decision, DepartmentProfile, TurnContext, TurnLog
 from handlers.dialogue import decide
-from handlers.messages import IncomingMessage, Reply
+from handlers.messages import IncomingMessage, Reply, SentFile
+from handlers.standing import ChannelTraits, DeskNeeded, Standing
 from handlers.state import DialogueState
 from handlers.texts import say
 from knowledge.text import fold
@@ -41,6 +47,10 @@ FOREIGN_AFTER = dt.timedelta(seconds=2)
 RETRY_S = 1.0
 STALE_TRIES = 20
 FAILURES_BEFORE_GIVING_UP = 3
+LOOKUPS_PER_MINUTE = 60  # of codes that are not one's own, by everybody together
+DECIDED_AGAIN = 3
+
+FetchFile = Callable[[str, SentFile], Awaitable[SentFile]]
 
 
 def split_turn(messages: Sequence[Row[Any]]) -> tuple[list[Row[Any]], list[IncomingMessage]]:
@@ -62,6 +72,8 @@ class Dispatcher:
     def __init__(
         self, database: Database, store: KnowledgeStore, department: DepartmentProfile, *, retention_days: int,
         pull_channels: frozenset[str], page_url: str | None = None,
+        traits_of: Callable[[str], ChannelTraits] = lambda _channel: ChannelTraits(),
+        fetch_file: FetchFile | None = None,
     ) -> None:  # fmt: skip
         self._database = database
         self._store = store
@@ -69,6 +81,9 @@ class Dispatcher:
         self._retention_days = retention_days
         self._pull_channels = pull_channels
         self._page_url = page_url
+        self._traits_of = traits_of
+        self._fetch_file = fetch_file
+        self._lookups = RateLimit(LOOKUPS_PER_MINUTE)
         self._slots = asyncio.Semaphore(TURNS_AT_ONCE)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()
@@ -138,56 +153,127 @@ class Dispatcher:
         rows, messages = split_turn(waiting.messages)
         paused_until = waiting.conversation.paused_until
         if paused_until is not None and paused_until > now:
-            await self._stay_silent(waiting.conversation, rows, now)
+            await self._stay_silent(waiting.conversation, rows, messages, now)
             return len(rows) < len(waiting.messages)
-        decision, key = self._decide(waiting.conversation, messages, now, attempts=rows[0].attempts)
-        turn = conversations.FinishedTurn(
-            conversation_id=conversation_id, version=waiting.conversation.version, inbox_ids=[row.id for row in rows],
-            state=decision.state.to_json(), replies=[reply.to_json() for reply in decision.replies],
-            pull=waiting.conversation.channel in self._pull_channels, now=now,
-            log=self._log_values(decision, key),
-            feedback=(decision.feedback.turn_key, decision.feedback.verdict) if decision.feedback else None,
-            in_reply_to=rows[-1].external_id,
-        )  # fmt: skip
-        await self._database.write(lambda c: conversations.finish_turn(c, turn))
+        key = secrets.token_hex(6)
+        decision = await self._decide(waiting.conversation, messages, now, key, attempts=rows[0].attempts)
+        try:
+            await self._write_turn(waiting.conversation, rows, decision, key, now)
+        except DeskError as error:  # something changed since the turn was read; nothing of it was written
+            log.info("desk_refused", conversation_id=conversation_id, key=error.key)
+            refused = Decision(DialogueState.from_json(waiting.conversation.state))
+            decision = replace(refused, replies=(Reply(desk_commands.explain(error)),))
+            await self._write_turn(waiting.conversation, rows, decision, key, now)
         channel = waiting.conversation.channel
         TURNS.labels(channel, decision.log.outcome or "other").inc()
         TURN_SECONDS.labels(channel).observe((dt.datetime.now(dt.UTC) - rows[0].received_at).total_seconds())
-        if decision.replies:
+        if decision.replies or decision.commands:
             self.on_replies(channel, conversation_id)
         return len(rows) < len(waiting.messages)
 
-    async def _stay_silent(self, conversation: Row[Any], rows: Sequence[Row[Any]], now: dt.datetime) -> None:
-        """A human answers in this conversation: the messages are read, nothing is said."""
+    async def _write_turn(
+        self, conversation: Row[Any], rows: Sequence[Row[Any]], decision: Decision, key: str, now: dt.datetime
+    ) -> None:
+        """Write everything a turn decided, or nothing. Raises StaleConversation and DeskError."""
+        turn = conversations.FinishedTurn(
+            conversation_id=conversation.id, version=conversation.version, inbox_ids=[row.id for row in rows],
+            state=decision.state.to_json(), replies=[reply.to_json() for reply in decision.replies],
+            pull=conversation.channel in self._pull_channels, now=now, log=self._log_values(decision, key),
+            feedback=(decision.feedback.turn_key, decision.feedback.verdict) if decision.feedback else None,
+            in_reply_to=rows[-1].external_id,
+        )  # fmt: skip
+
+        def write(connection: Connection) -> None:
+            conversations.finish_turn(connection, turn)
+            if decision.commands:
+                desk_commands.run(
+                    connection, decision.commands, department_id=self._department.id, conversation_id=conversation.id,
+                    channel=conversation.channel, inbox_id=rows[-1].id, now=now, page_url=self._page_url,
+                )  # fmt: skip
+
+        await self._database.write(write)
+
+    async def _stay_silent(
+        self, conversation: Row[Any], rows: Sequence[Row[Any]], messages: Sequence[IncomingMessage], now: dt.datetime
+    ) -> None:
+        """A human answers in this conversation: the messages go to them, nothing is said."""
+        messages = await self._fetch(conversation.channel, messages)
         turn = conversations.FinishedTurn(
             conversation_id=conversation.id, version=conversation.version, inbox_ids=[row.id for row in rows],
             state=conversation.state, replies=[], pull=True, now=now,
         )  # fmt: skip
-        await self._database.write(lambda c: conversations.finish_turn(c, turn))
+
+        def write(connection: Connection) -> None:
+            conversations.finish_turn(connection, turn)
+            desk_commands.tell_officer(
+                connection, messages, department_id=self._department.id, conversation_id=conversation.id,
+                inbox_id=rows[-1].id, now=now,
+            )  # fmt: skip
+
+        await self._database.write(write)
         TURNS.labels(conversation.channel, "paused").inc()
 
-    def _decide(
-        self, conversation: Row[Any], messages: Sequence[IncomingMessage], now: dt.datetime, *, attempts: int
-    ) -> tuple[Decision, str]:
+    async def _fetch(self, channel: str, messages: Sequence[IncomingMessage]) -> Sequence[IncomingMessage]:
+        """The messages with the files that are still at the messenger fetched; each refused one says why."""
+        fetch = self._fetch_file
+        if fetch is None or not any(file.reference for message in messages for file in message.files):
+            return messages
+        fetched = []
+        for message in messages:
+            files = [await fetch(channel, file) if file.reference else file for file in message.files]
+            fetched.append(replace(message, files=tuple(files)))
+        return fetched
+
+    async def _decide(
+        self, conversation: Row[Any], messages: Sequence[IncomingMessage], now: dt.datetime, key: str, *, attempts: int
+    ) -> Decision:
         """The decision, or one calm sentence when it failed: the conversation stays usable either way."""
-        key = secrets.token_hex(6)
         state = DialogueState()
         failed = Decision(DialogueState(greeted=True), (Reply(say("failure")),), TurnLog(outcome="failure"))
         if attempts >= FAILURES_BEFORE_GIVING_UP:
-            return failed, key
-        started = time.perf_counter()
+            return failed
         try:
             state = DialogueState.from_json(conversation.state)
+            standing = None
+            if conversation.has_form or conversation.has_requests:
+                standing = await self._standing(conversation, now)
             context = TurnContext(
                 understander=self._store.understander, department=self._department, now=now, turn_key=key,
                 retention_days=self._retention_days, page_url=self._page_url,
+                traits=self._traits_of(conversation.channel), standing=standing,
             )  # fmt: skip
-            return decide(context, state, messages), key
+            if desk_turn.wants_files(context, state):
+                messages = await self._fetch(conversation.channel, messages)
+            return await self._decide_with(context, state, messages, conversation)
+        except (SQLAlchemyError, OSError):
+            raise
         except Exception:
             log.exception("turn_failed", conversation_id=conversation.id)
-            return replace(failed, state=state), key
-        finally:
-            DECIDE_SECONDS.observe(time.perf_counter() - started)
+            return replace(failed, state=state)
+
+    async def _decide_with(
+        self, context: TurnContext, state: DialogueState, messages: Sequence[IncomingMessage], conversation: Row[Any]
+    ) -> Decision:
+        """Decide; a turn that turns out to need the desk is decided again with what it needs."""
+        for _ in range(DECIDED_AGAIN):
+            started = time.perf_counter()
+            try:
+                return decide(context, state, messages)
+            except DeskNeeded as need:
+                standing = await self._standing(conversation, context.now, need.code)
+                context = replace(context, standing=standing)
+            finally:
+                DECIDE_SECONDS.observe(time.perf_counter() - started)
+        raise AssertionError("a turn that always needs more")
+
+    async def _standing(self, conversation: Row[Any], now: dt.datetime, code: str | None = None) -> Standing:
+        may_look_up = code is None or self._lookups.allows("all")
+        return await self._database.read(
+            lambda c: load_standing(
+                c, conversation_id=conversation.id, department_id=self._department.id, now=now, code=code,
+                may_look_up=may_look_up,
+            )
+        )  # fmt: skip
 
     def _log_values(self, decision: Decision, key: str) -> dict[str, Any] | None:
         entry = decision.log

@@ -4,11 +4,13 @@ CommandError              tell the person at the terminal, exit
 ChannelError
 ├── RetryLater            the messenger asked to wait: again after ``after_s``, not counted as an attempt
 ├── ChannelUnavailable    network, time-out, 5xx: again with back-off
-├── CredentialsRejected   token or secret: stop sending, alert, again much later
+├── CredentialsRejected   token, secret or set-up: stop sending, alert, again much later
 ├── RecipientUnreachable  blocked, left, deleted: stop this conversation until the person writes
 ├── RecipientMoved        the chat has another id now: again at once with ``external_id``
+├── WindowClosed          nothing may be sent until the person writes: keep it, send it first then
 └── PayloadRejected       this message will never be accepted: give it up
 Unreadable                an update nobody can parse: set it aside
+Unwanted                  an update that must not be kept: acknowledge it and forget it
 """
 
 from __future__ import annotations
@@ -31,11 +33,12 @@ class ChannelError(Exception):
 
 
 class RetryLater(ChannelError):  # noqa: N818 - named for what to do
-    """The messenger asked to wait ``after_s`` seconds."""
+    """The messenger asked to wait ``after_s`` seconds, with everything or with this recipient only."""
 
-    def __init__(self, after_s: float, code: str = "429") -> None:
+    def __init__(self, after_s: float, code: str = "429", *, recipient_only: bool = False) -> None:
         super().__init__(code)
         self.after_s = after_s
+        self.recipient_only = recipient_only
 
 
 class ChannelUnavailable(ChannelError):  # noqa: N818
@@ -58,6 +61,10 @@ class RecipientMoved(ChannelError):  # noqa: N818
         self.external_id = external_id
 
 
+class WindowClosed(ChannelError):  # noqa: N818
+    """Nothing may be sent to this person until they write again."""
+
+
 class PayloadRejected(ChannelError):  # noqa: N818
     """This message will never be accepted."""
 
@@ -68,3 +75,7 @@ class Unreadable(Exception):  # noqa: N818
     def __init__(self, reason: str, key: str = "") -> None:
         super().__init__(reason)
         self.key = key
+
+
+class Unwanted(Exception):  # noqa: N818
+    """An update that must not be kept, such as an older message of someone who asked to be erased."""

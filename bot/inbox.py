@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
 import hashlib
+import time
+from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 
-from bot.channels.base import Channel, Envelope
+from bot.channels.base import Channel, Envelope, RecordingChannel, Signal, SignalKind
 from bot.dispatcher import Dispatcher
-from bot.errors import Unreadable
+from bot.errors import Unreadable, Unwanted
 from bot.metrics import INBOX
 from bot.spool import Spool
 from db.engine import Database
-from db.queries import conversations, operations
+from db.queries import conversations, operations, reach
 from handlers.bursts import says_nothing_alone
 
 log = structlog.get_logger()
+
+STORE_S = 1.5  # Zalo counts an answer after two seconds as a failure; the spool takes what the database does not
+NOTE_EVERY_S = 5.0
+ROW_REFUSED = frozenset({"22", "23", "42"})  # classes of SQLSTATE: data, constraint, statement
 
 
 class Inbox:
@@ -31,6 +39,7 @@ class Inbox:
         self._spool = spool
         self._department_id = department_id
         self._burst_wait = dt.timedelta(seconds=burst_wait_s)
+        self._noted_at: dict[str, float] = {}
 
     async def receive(self, channel: Channel, raw: bytes) -> Envelope | None:
         """Store a verified update: parsed, or raw and set aside, or in the spool when the database is away.
@@ -42,11 +51,9 @@ class Inbox:
         """
         now = dt.datetime.now(dt.UTC)
         try:
-            return await self._receive(channel, raw, now)
+            async with asyncio.timeout(STORE_S):
+                return await self._take(channel, raw, now)
         except (SQLAlchemyError, OSError) as error:
-            if isinstance(error, DBAPIError) and not self._is_away(error):
-                await self._set_aside(channel, raw, Unreadable(type(error).__name__), now)
-                return None
             await self._spool.put(channel.name, raw)
             INBOX.labels(channel.name, "spooled").inc()
             log.warning("update_spooled", channel=channel.name, error=type(error).__name__)
@@ -54,28 +61,46 @@ class Inbox:
 
     async def take_in(self, channel: Channel, raw: bytes) -> None:
         """Store an update from the spool. Raises what the database raises while it is still away."""
-        await self._receive(channel, raw, dt.datetime.now(dt.UTC))
+        await self._take(channel, raw, dt.datetime.now(dt.UTC))
+
+    async def _take(self, channel: Channel, raw: bytes, now: dt.datetime) -> Envelope | None:
+        """Store, or set aside what itself is the trouble: refused, it would come again for a day."""
+        try:
+            taken = await self._receive(channel, raw, now)
+        except Exception as error:
+            if self._is_away(error):
+                raise
+            await self._set_aside(channel, raw, Unreadable(type(error).__name__), now)
+            return None
+        await self._note_received(channel, now)
+        return taken
 
     async def _receive(self, channel: Channel, raw: bytes, now: dt.datetime) -> Envelope | None:
         try:
-            envelope = channel.parse(raw)
+            update = channel.parse(raw)
         except Unreadable as error:
             await self._set_aside(channel, raw, error, now)
             return None
-        if envelope is None:
-            INBOX.labels(channel.name, "ignored").inc()
-            return None
-        await self.store(channel, envelope, now)
-        return envelope
+        try:
+            if isinstance(update, Envelope):
+                await self.store(channel, update, now)
+                return update
+            if isinstance(update, Signal):
+                await self._apply(channel, update, now)
+                return None
+        except Unwanted:
+            log.info("update_unwanted", channel=channel.name)
+        INBOX.labels(channel.name, "ignored").inc()
+        return None
 
     @staticmethod
-    def _is_away(error: DBAPIError) -> bool:
+    def _is_away(error: Exception) -> bool:
         """Whether the database could not be reached or is full, rather than refusing this very row."""
-        return error.connection_invalidated or type(error).__name__ in {
-            "OperationalError",
-            "InterfaceError",
-            "InternalError",
-        }
+        if not isinstance(error, DBAPIError):
+            return isinstance(error, SQLAlchemyError | OSError)
+        if state := getattr(error.orig, "sqlstate", None):
+            return state[:2] not in ROW_REFUSED
+        return error.connection_invalidated or not isinstance(error, IntegrityError | DataError | ProgrammingError)
 
     async def store(self, channel: Channel, envelope: Envelope, now: dt.datetime) -> tuple[int, bool]:
         """Store a parsed message once and wake its conversation; its conversation's id, and whether it was new."""
@@ -83,15 +108,69 @@ class Inbox:
         new = conversations.NewMessage(
             channel=channel.name, account=channel.account, external_id=envelope.external_id,
             conversation_external_id=envelope.conversation, message=envelope.message.to_json(), received_at=now,
-            due_at=now + wait,
+            due_at=now + wait, occurred_at=min(envelope.occurred_at or now, now),
         )  # fmt: skip
-        conversation_id, is_new = await self._database.write(
-            lambda c: conversations.accept_message(c, new, department_id=self._department_id)
-        )
+
+        def write(connection: Any) -> tuple[int, bool]:
+            conversation_id, is_new = conversations.accept_message(connection, new, department_id=self._department_id)
+            if is_new and envelope.interaction:
+                reach.note_interaction(connection, conversation_id, at=new.occurred_at or now, now=now)
+            if isinstance(channel, RecordingChannel):
+                channel.record(connection, envelope, conversation_id, is_new=is_new, now=now)
+            return conversation_id, is_new
+
+        conversation_id, is_new = await self._database.write(write)
         INBOX.labels(channel.name, "stored" if is_new else "duplicate").inc()
         if is_new:
             self._dispatcher.wake(conversation_id, delay_s=wait.total_seconds())
         return conversation_id, is_new
+
+    async def _apply(self, channel: Channel, signal: Signal, now: dt.datetime) -> None:
+        """Store what an update that is no message says, once, however often it comes."""
+        at = min(signal.occurred_at, now)
+        identity = {"channel": channel.name, "account": channel.account}
+
+        def write(connection: Any) -> bool:
+            if signal.kind in (SignalKind.DELIVERED, SignalKind.SEEN):
+                found = conversations.find_conversation(connection, external_id=signal.conversation, **identity)
+                if found is not None:
+                    seen = signal.kind is SignalKind.SEEN
+                    reach.mark_received(connection, found.id, signal.message_ids, at=at, seen=seen)
+                return found is not None
+            conversation_id = conversations.open_conversation(
+                connection, external_id=signal.conversation, department_id=self._department_id, now=now, **identity
+            )
+            is_new = reach.record_signal(
+                connection, department_id=self._department_id, external_id=signal.external_id,
+                conversation_id=conversation_id, occurred_at=at, now=now, **identity,
+            )  # fmt: skip
+            if not is_new and signal.kind is SignalKind.WITHDRAWN:
+                raise Unwanted  # the conversation that was opened for it would bring back what was erased
+            if is_new:
+                self._apply_new(connection, signal, conversation_id, at=at, now=now)
+            if isinstance(channel, RecordingChannel):
+                channel.record(connection, signal, conversation_id, is_new=is_new, now=now)
+            return is_new
+
+        is_new = await self._database.write(write)
+        INBOX.labels(channel.name, "stored" if is_new else "duplicate").inc()
+
+    def _apply_new(
+        self, connection: Any, signal: Signal, conversation_id: int, *, at: dt.datetime, now: dt.datetime
+    ) -> None:
+        match signal.kind:
+            case SignalKind.INTERACTED:
+                reach.note_interaction(connection, conversation_id, at=at, now=now)
+            case SignalKind.TAKEN_OVER if signal.until is not None:
+                reach.pause(connection, conversation_id, until=signal.until)
+            case SignalKind.WITHDRAWN:
+                rows = reach.erase_conversation(connection, conversation_id, now=now)
+                operations.audit(
+                    connection, department_id=self._department_id, action="person_withdrew", now=now,
+                    conversation_id=conversation_id, asked_at=at.isoformat(), rows=rows,
+                )  # fmt: skip
+            case _:
+                pass
 
     async def _set_aside(self, channel: Channel, raw: bytes, error: Unreadable, now: dt.datetime) -> None:
         key = error.key or f"raw:{hashlib.sha256(raw).hexdigest()[:32]}"
@@ -104,12 +183,18 @@ class Inbox:
         INBOX.labels(channel.name, "set_aside").inc()
         log.warning("update_set_aside", channel=channel.name, reason=str(error)[:80])
 
-    async def note_received(self, channel: Channel) -> None:
-        """Remember that the channel is alive, for the console."""
-        now = dt.datetime.now(dt.UTC)
+    async def note(self, channel: Channel, **values: Any) -> None:
+        """Record what a channel last did, for the console and for where polling goes on."""
         await self._database.write(
             lambda c: operations.note_channel(
-                c, department_id=self._department_id, channel=channel.name, account=channel.account,
-                last_received_at=now,
+                c, department_id=self._department_id, channel=channel.name, account=channel.account, **values
             )
-        )  # fmt: skip
+        )
+
+    async def _note_received(self, channel: Channel, now: dt.datetime) -> None:
+        """Remember that the channel is alive; seldom, so that it costs no write per update."""
+        if time.monotonic() - self._noted_at.get(channel.name, -NOTE_EVERY_S) < NOTE_EVERY_S:
+            return
+        self._noted_at[channel.name] = time.monotonic()
+        with contextlib.suppress(SQLAlchemyError, OSError):
+            await self.note(channel, last_received_at=now)

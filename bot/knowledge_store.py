@@ -73,7 +73,10 @@ def prepare(connection: Connection, settings: Settings, content: Content, now: d
     profile["province"] = settings.province
     digest = hashlib.sha256(f"{source_hash}{settings.province}".encode()).hexdigest()
     department_id = departments.save_department(connection, profile=profile, source_hash=digest, now=now)
-    return queries.import_records(connection, department_id=department_id, records=file_records(content), now=now)
+    return queries.import_records(
+        connection, department_id=department_id, records=file_records(content), now=now,
+        retire_missing=not content.problems,
+    )  # fmt: skip
 
 
 async def load_for_reading(settings: Settings) -> tuple[KnowledgeBase, DepartmentProfile]:

@@ -14,3 +14,5 @@ DECIDE_SECONDS = Histogram(
 OUTBOX = Counter("khcn_outbox_total", "Delivery attempts by channel and result", ["channel", "result"])
 BACKLOG = Gauge("khcn_outbox_backlog", "Replies waiting to be sent", ["channel"])
 STREAMS = Gauge("khcn_web_streams", "Open web chat streams")
+ALERTS = Counter("khcn_alerts_total", "Alerts raised by channel and kind", ["channel", "kind"])
+ZALO_QUOTA = Counter("khcn_zalo_sends_total", "Zalo OA messages by the quota they used", ["quota"])

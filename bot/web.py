@@ -61,11 +61,15 @@ def same_secret(given: str, expected: str) -> bool:
 
 
 def webhook(
-    channel: Channel, inbox: Inbox, verify: Callable[[Request, bytes], bool]
+    channel: Channel,
+    inbox: Inbox,
+    verify: Callable[[Request, bytes], bool],
+    is_probe: Callable[[bytes], bool] = lambda _raw: False,
 ) -> Callable[[Request], Awaitable[Response]]:
     """A webhook: verified, stored, acknowledged. 200 goes out only after the update is safe.
 
-    A call that does not verify gets 401 and leaves nothing but a counter.
+    A call that does not verify gets 401 and leaves nothing but a counter. ``is_probe`` tells calls with which a
+    messenger only asks whether somebody is there: they get 200 and do nothing.
     """
 
     async def handle(request: Request) -> Response:
@@ -76,6 +80,8 @@ def webhook(
             return PlainTextResponse("too large", 413)
         except ClientDisconnect:
             return PlainTextResponse("gone", 400)
+        if is_probe(raw):
+            return PlainTextResponse("ok")
         if not verify(request, raw):
             REFUSED.labels(channel.name, "signature").inc()
             return PlainTextResponse("unauthorized", 401)

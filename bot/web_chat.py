@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import hashlib
 import re
 import time
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -28,7 +27,10 @@ from bot.channels.web import WebChannel
 from bot.config import Settings
 from bot.inbox import Inbox
 from bot.metrics import STREAMS
+from bot.notices import word
+from bot.rates import RateLimit
 from bot.web import BodyTooLarge, client_address, read_body
+from bot.web_token import WebTokens
 from db.engine import Database
 from db.queries import conversations
 from handlers.messages import IncomingMessage, MessageKind
@@ -36,34 +38,12 @@ from handlers.texts import say
 
 log = structlog.get_logger()
 
-TOKEN = re.compile(r"[A-Za-z0-9_-]{32,64}")
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{6,64}")
 TEXT_LIMIT = 20_000
 POLL_S = 1.0
 PING_S = 15.0
 STREAM_S = 600.0
 STREAMS_PER_CONVERSATION = 4
-
-
-class RateLimit:
-    """At most ``per_minute`` per key in any minute; remembers a bounded number of keys."""
-
-    def __init__(self, per_minute: int, keys: int = 20_000) -> None:
-        self._per_minute = per_minute
-        self._keys = keys
-        self._seen: OrderedDict[str, list[float]] = OrderedDict()
-
-    def allows(self, key: str) -> bool:
-        """Count one and say whether it is within the limit."""
-        now = time.monotonic()
-        times = [at for at in self._seen.pop(key, []) if now - at < 60]
-        allowed = len(times) < self._per_minute
-        if allowed:
-            times.append(now)
-        self._seen[key] = times
-        while len(self._seen) > self._keys:
-            self._seen.popitem(last=False)
-        return allowed
 
 
 class Follower:
@@ -136,6 +116,7 @@ class WebChat:
         self._inbox = inbox
         self._channel = channel
         self._follower = follower
+        self.tokens = WebTokens(database, channel)
         self._session_limit = RateLimit(settings.web_rate_per_minute)
         self._address_limit = RateLimit(settings.web_address_rate_per_minute)
 
@@ -147,14 +128,9 @@ class WebChat:
             Route("/chat/events", self.stream, methods=["GET"]),
         ]
 
-    @staticmethod
-    def _external_id(request: Request) -> str | None:
-        token = request.headers.get("x-chat-token", "")
-        return hashlib.sha256(token.encode()).hexdigest() if TOKEN.fullmatch(token) else None
-
     async def post_message(self, request: Request) -> Response:
         """Take one message: ``{"id": …, "text": …}``, or ``"tap"`` or ``"kind"`` instead of the text."""
-        external_id = self._external_id(request)
+        external_id = await self.tokens.external_id(request)
         if external_id is None:
             return _problem(401, "token")
         try:
@@ -176,22 +152,12 @@ class WebChat:
             return JSONResponse({"error": "unavailable"}, 503, headers={"Retry-After": "3"})
         return JSONResponse({"stored": True, "new": is_new}, 202)
 
-    async def _conversation(self, request: Request) -> Any:
-        external_id = self._external_id(request)
-        if external_id is None:
-            return None
-        return await self._database.read(
-            lambda c: conversations.find_conversation(
-                c, channel=self._channel.name, account=self._channel.account, external_id=external_id
-            )
-        )
-
     async def get_messages(self, request: Request) -> Response:
         """Replies after ``?after=``; with ``?own=1`` what the person wrote too, for a page that was reloaded."""
-        if self._external_id(request) is None:
+        if await self.tokens.external_id(request) is None:
             return _problem(401, "token")
         after = _number(request.query_params.get("after"))
-        conversation = await self._conversation(request)
+        conversation = await self.tokens.conversation(request)
         if conversation is None:
             return JSONResponse({"replies": [], "own": []})
         rows = await self._database.read(lambda c: conversations.replies_after(c, conversation.id, seq=after))
@@ -209,10 +175,10 @@ class WebChat:
 
     async def stream(self, request: Request) -> Response:
         """Replies as server-sent events after ``Last-Event-ID``; ends at shutdown and after ten minutes."""
-        if self._external_id(request) is None:
+        if await self.tokens.external_id(request) is None:
             return _problem(401, "token")
         after = _number(request.headers.get("last-event-id") or request.query_params.get("after"))
-        conversation = await self._conversation(request)
+        conversation = await self.tokens.conversation(request)
         if conversation is None:
             return Response(status_code=204, headers={"Retry-After": "1"})
         if self._follower.count(conversation.id) >= STREAMS_PER_CONVERSATION:
@@ -247,7 +213,8 @@ class WebChat:
 
 
 def _event(row: Any) -> dict[str, Any]:
-    return {"seq": row.seq, "at": row.created_at.isoformat(), "turn": row.turn_id, **row.reply}
+    """A row as the page reads it; a notice of the desk in words."""
+    return {"seq": row.seq, "at": row.created_at.isoformat(), "turn": row.turn_id, **word(row.reply).to_json()}
 
 
 def _number(value: str | None) -> int:

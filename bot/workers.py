@@ -32,11 +32,11 @@ class Supervisor:
         """Run ``run`` until ``stop``."""
         self._tasks[name] = asyncio.create_task(self._keep(name, run), name=name)
 
-    @staticmethod
-    async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    async def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await run()
+                self._tasks.pop(name, None)  # nothing to do in this configuration: polling with a webhook set
                 return
             except asyncio.CancelledError:
                 raise

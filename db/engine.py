@@ -50,7 +50,9 @@ def sqlite_engine(url: URL, *, write: bool) -> Engine:
     path = sqlite_path(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url.set(drivername="sqlite"), pool_size=1 if write else SQLITE_READERS, max_overflow=0)
+    engine = create_engine(
+        url.set(drivername="sqlite"), pool_size=1 if write else SQLITE_READERS, max_overflow=0, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, record: object) -> None:
@@ -71,7 +73,7 @@ def postgres_engine(url: URL, *, pool_size: int = WRITE_LANES + 4) -> AsyncEngin
     settings = {"statement_timeout": "30000", "lock_timeout": "10000", "application_name": "khcn-bot"}
     return create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
-        pool_size=pool_size, max_overflow=0, pool_pre_ping=True,
+        pool_size=pool_size, max_overflow=0, pool_pre_ping=True, hide_parameters=True,
         connect_args={"server_settings": settings, "timeout": 5},
     )  # fmt: skip
 

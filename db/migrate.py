@@ -46,6 +46,11 @@ def newest_revision() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def is_known(revision: str) -> bool:
+    """Whether this release has the revision a database is at."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def differences(connection: Connection) -> list[object]:
     """What the models have and the database lacks, or the other way round; empty when they agree."""
     context = MigrationContext.configure(connection, opts={"compare_type": True})

@@ -103,8 +103,18 @@ def feedback_choices(context: TurnContext) -> tuple[Choice, Choice]:
     return (choice("feedback.useful", f"u:{context.turn_key}"), choice("feedback.wrong", f"w:{context.turn_key}"))
 
 
-def render_entry(context: TurnContext, entry: Entry, *, province: str, alternatives: Iterable[Candidate] = ()) -> Reply:
-    """The first reply of an entry, with what the person may tap next."""
+def render_entry(
+    context: TurnContext,
+    entry: Entry,
+    *,
+    province: str,
+    alternatives: Iterable[Candidate] = (),
+    may_choose_province: bool = False,
+) -> Reply:
+    """The first reply of an entry, with what the person may tap next.
+
+    ``may_choose_province``: the person has not chosen one, and may where a province answers differently.
+    """
     choices: list[Choice] = []
     if entry.details:
         choices.append(choice("answer.more", f"x:{short_code(entry.id)}"))
@@ -112,6 +122,8 @@ def render_entry(context: TurnContext, entry: Entry, *, province: str, alternati
     available = context.knowledge.facets(entry.topic, province)
     wanted = [facet for facet in entry.next_steps if facet in available and facet != entry.facet]
     choices += [facet_choice(entry.topic, facet) for facet in wanted]
+    if may_choose_province and context.knowledge.differs_by_province(entry.topic, entry.facet):
+        choices.append(choice("menu.province", "p"))
     choices += feedback_choices(context)
     return Reply(entry.answer, heading=entry.title, note=_with_department(context, entry), choices=tuple(choices))
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from desk.codes import find_code
+from handlers.desk_turn import is_desk_command
 from handlers.dialogue import _COMMANDS, _NUMBER
 from handlers.messages import IncomingMessage, MessageKind
 from knowledge.reading import read
 from knowledge.text import clean, fold
 
+_FILES = frozenset({MessageKind.PHOTO, MessageKind.VIDEO, MessageKind.FILE})
+
 
 def is_free_text(message: IncomingMessage) -> bool:
-    """Whether the message may be merged with its neighbours: no tap, number, command or file."""
+    """Whether the message may be merged with its neighbours: no tap, number, command, code or file."""
     if message.kind is not MessageKind.TEXT:
         return False
     words = fold(clean(message.text)).strip(" .!?")
-    return words not in _COMMANDS and not _NUMBER.fullmatch(words)
+    if words in _COMMANDS or is_desk_command(words) or _NUMBER.fullmatch(words):
+        return False
+    return find_code(message.text) is None
+
+
+def is_file(message: IncomingMessage) -> bool:
+    """Whether the message is a file, which people send several of at once (an album is one message a picture)."""
+    return message.kind in _FILES
 
 
 def says_nothing_alone(message: IncomingMessage) -> bool:
-    """Whether a text is only a greeting, an address or a fragment, so that the next message is worth waiting for."""
+    """Whether the next message is worth waiting for: a mere greeting or fragment, or a file that may be one of many."""
+    if is_file(message):
+        return True
     return is_free_text(message) and len(read(message.text).words) <= 1

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from handlers.commands import Command
 from handlers.messages import Choice, Reply
+from handlers.standing import ChannelTraits, DeskNeeded, Lookup, Standing
 from handlers.state import DialogueState
 from handlers.texts import say
 from knowledge.base import KnowledgeBase
@@ -34,7 +36,10 @@ class DepartmentProfile:
 
 @dataclass(frozen=True)
 class TurnContext:
-    """Everything one turn may look at. ``now`` is aware; ``turn_key`` names the turn in buttons."""
+    """Everything one turn may look at. ``now`` is aware; ``turn_key`` names the turn in buttons.
+
+    ``standing`` is None until a turn needs it: see ``desk``.
+    """
 
     understander: Understander
     department: DepartmentProfile
@@ -42,6 +47,25 @@ class TurnContext:
     turn_key: str
     retention_days: int = 30
     page_url: str | None = None
+    traits: ChannelTraits = field(default_factory=ChannelTraits)
+    standing: Standing | None = None
+
+    @property
+    def desk(self) -> Standing:
+        """What the desk knows of the person.
+
+        Raises:
+            DeskNeeded: It was not loaded yet: the caller loads it and decides again.
+        """
+        if self.standing is None:
+            raise DeskNeeded
+        return self.standing
+
+    def look_up(self, code: str) -> Lookup:
+        """What may be told about any request by its code. Raises DeskNeeded like ``desk``."""
+        if self.standing is None or self.standing.lookup is None or self.standing.lookup.code != code:
+            raise DeskNeeded(code)
+        return self.standing.lookup
 
     @property
     def knowledge(self) -> KnowledgeBase:
@@ -90,12 +114,13 @@ class TurnLog:
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome of one turn: the next state, the replies, what to log, and what else to record."""
+    """The outcome of one turn: the next state, the replies, what to log, and what else to record or do."""
 
     state: DialogueState
     replies: tuple[Reply, ...] = ()
     log: TurnLog = field(default_factory=TurnLog)
     feedback: Feedback | None = None
+    commands: tuple[Command, ...] = ()
 
 
 Say = Callable[..., str]

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from handlers import answers, menu
+from handlers import answers, desk_turn, menu
 from handlers.context import Decision, Feedback, TurnContext, TurnLog, choice
 from handlers.masking import mask_personal_data
 from handlers.messages import IncomingMessage, MessageKind, Reply
 from handlers.state import DialogueState
 from handlers.texts import say
+from handlers.times import reading_time
 from knowledge.places import find_province
 from knowledge.taxonomy import NATIONAL
 from knowledge.text import clean, fold
@@ -30,10 +31,11 @@ _COMMANDS: dict[str, str] = {
     "giup": "help", "giup do": "help", "help": "help", "/help": "help", "huong dan": "help", "tro giup": "help",
     "gap can bo": "person", "gap nguoi": "person", "gap nhan vien": "person", "noi chuyen voi nguoi": "person",
     "doi tinh": "province", "chon tinh": "province", "/tinh": "province",
+    "toi la ai": "audience", "doi doi tuong": "audience",
     "rieng tu": "privacy", "quyen rieng tu": "privacy", "/riengtu": "privacy", "bao mat": "privacy",
     "/start": "start", "bat dau": "start",
 }  # fmt: skip
-_NUMBER = re.compile(r"(?:so |chon |cai )?(\d{1,2})[.)]?")
+_NUMBER = desk_turn.CHOICE_NUMBER
 
 
 def decide(context: TurnContext, state: DialogueState, messages: Sequence[IncomingMessage]) -> Decision:
@@ -45,10 +47,13 @@ def decide(context: TurnContext, state: DialogueState, messages: Sequence[Incomi
         messages: Either one message of any kind, or several texts that are read as one.
 
     Returns:
-        The next state, the replies in order and what to log. Nothing is stored or sent here.
+        The next state, the replies in order, what to log and what else to write. Nothing is stored or sent here.
+
+    Raises:
+        DeskNeeded: The turn is about requests and ``context.standing`` is missing: load it and decide again.
     """
     first = messages[0]
-    decision = _route(context, state, messages)
+    decision = _remember_offer(desk_turn.remind(context, state, _route(context, state, messages)))
     if state.greeted or first.kind is MessageKind.START:
         return decision
     if decision.log.outcome == Outcome.SMALL_TALK and decision.log.understanding is not None:
@@ -58,16 +63,32 @@ def decide(context: TurnContext, state: DialogueState, messages: Sequence[Incomi
     return replace(decision, state=replace(decision.state, greeted=True), replies=(greeting, *decision.replies))
 
 
+def _remember_offer(decision: Decision) -> Decision:
+    """What was offered last is what a number answers: channels without buttons number every choice they show."""
+    offered = next((reply.choices for reply in reversed(decision.replies) if reply.choices), None)
+    if offered is None or offered == decision.state.choices:
+        return decision
+    return replace(decision, state=replace(decision.state, choices=offered))
+
+
 def _route(context: TurnContext, state: DialogueState, messages: Sequence[IncomingMessage]) -> Decision:
     first = messages[0]
     if first.kind is MessageKind.TAP:
         return _tap(context, state, first.data)
     if first.kind is MessageKind.START:
         return introduce(context, replace(state, greeted=True))
+    if not _is_command(first) and (of_the_desk := desk_turn.route(context, state, messages)) is not None:
+        return of_the_desk
     if first.kind is not MessageKind.TEXT:
         return Decision(state, (Reply(say(f"media.{first.kind.value}")),), TurnLog(text=f"[{first.kind.value}]"))
     text = " ".join(filter(None, (clean(message.text) for message in messages)))
     return _text(context, state, text)
+
+
+def _is_command(message: IncomingMessage) -> bool:
+    """Whether a text is one of the words that mean the same everywhere; what stops a form is the form's."""
+    words = fold(clean(message.text)).strip(" .!?")
+    return message.kind is MessageKind.TEXT and _COMMANDS.get(words, "cancel") != "cancel"
 
 
 def introduce(context: TurnContext, state: DialogueState) -> Decision:
@@ -120,6 +141,8 @@ def _command(context: TurnContext, state: DialogueState, command: str) -> Decisi
             return _person(context, state)
         case "province":
             return _ask_province(context, state)
+        case "audience":
+            return _show(state, menu.audience_menu(context))
         case "privacy":
             return Decision(state, (Reply(privacy_notice(context)),))
         case _:
@@ -134,7 +157,10 @@ def privacy_notice(context: TurnContext) -> str:
 
 
 def _person(context: TurnContext, state: DialogueState) -> Decision:
-    return Decision(state, (Reply(answers.contact_lines(context), choices=(choice("menu.button", "m"),)),))
+    body = "\n".join([answers.contact_lines(context), reading_time(context.desk.calendar, context.now)])
+    own = (choice("request.mine", "r"),) if context.desk.requests else ()
+    reply = Reply(body, choices=(choice("request.offer", "s"), *own, choice("menu.button", "m")))
+    return Decision(replace(state, choices=reply.choices), (reply,))
 
 
 def _ask_province(context: TurnContext, state: DialogueState) -> Decision:
@@ -222,7 +248,8 @@ def _tap_feedback(verdict: str) -> Callable[[TurnContext, DialogueState, str], D
             return None
         if verdict == "useful":
             return Decision(state, (Reply(say("feedback.thanks")),), feedback=Feedback(argument, verdict))
-        reply = Reply(say("feedback.sorry"), choices=(choice("menu.button", "m"), choice("menu.contact", "h")))
+        ways_on = (choice("request.offer", "s"), choice("menu.button", "m"), choice("menu.contact", "h"))
+        reply = Reply(say("feedback.sorry"), choices=ways_on)
         return replace(_show(state, reply), feedback=Feedback(argument, verdict))
 
     return record
@@ -232,6 +259,16 @@ def _tap_province(context: TurnContext, state: DialogueState, argument: str) -> 
     if not argument:
         return _ask_province(context, state)
     return _set_province(state, argument) if argument in context.knowledge.taxonomy.provinces else None
+
+
+def _tap_audience(context: TurnContext, state: DialogueState, argument: str) -> Decision | None:
+    if not argument:
+        return _show(state, menu.audience_menu(context))
+    name = context.knowledge.taxonomy.audiences.get(argument)
+    if name is None:
+        return None
+    reply = Reply(say("audience.set", audience=name.split(":")[0]), choices=(choice("menu.button", "m"),))
+    return Decision(replace(state, audience=argument, choices=reply.choices), (reply,))
 
 
 def _tap_none(context: TurnContext, state: DialogueState, argument: str) -> Decision | None:
@@ -247,7 +284,8 @@ def _tap_person(context: TurnContext, state: DialogueState, argument: str) -> De
 
 _TAPS: dict[str, Callable[[TurnContext, DialogueState, str], Decision | None]] = {
     "m": _tap_menu, "f": _tap_field, "t": _tap_topic, "q": _tap_facet, "e": _tap_entry, "x": _tap_details,
-    "u": _tap_feedback("useful"), "w": _tap_feedback("wrong"), "p": _tap_province, "n": _tap_none, "h": _tap_person,
+    "u": _tap_feedback("useful"), "w": _tap_feedback("wrong"), "p": _tap_province, "a": _tap_audience,
+    "n": _tap_none, "h": _tap_person, **desk_turn.TAPS,
 }  # fmt: skip
 
 
@@ -260,6 +298,8 @@ def answer_question(context: TurnContext, state: DialogueState, text: str) -> De
     if understanding.province and understanding.province != NATIONAL and state.province is None:
         state = replace(state, province=understanding.province)
     logged = mask_personal_data(text)[:LOGGED_TEXT]
+    if understanding.outcome in (Outcome.ANSWER, Outcome.CLARIFY, Outcome.NO_ANSWER):
+        state = replace(state, question=logged)
     match understanding.outcome:
         case Outcome.ANSWER:
             return _answer(context, state, understanding, logged)
@@ -291,13 +331,23 @@ def _answer(context: TurnContext, state: DialogueState, understanding: Understan
         sources = (answers.source_of(document, None),)
     else:
         entry = context.knowledge.entries[str(understanding.article)]
-        reply = answers.render_entry(context, entry, province=province, alternatives=understanding.alternatives)
+        reply = answers.render_entry(
+            context, entry, province=province, alternatives=understanding.alternatives,
+            may_choose_province=province == NATIONAL and state.province is None,
+        )  # fmt: skip
         sources = answers.sources_of(context, entry)
+    reply = desk_turn.offer_request(reply)
     state = replace(
         state, **state.about(understanding.topic, understanding.facet, understanding.article), choices=reply.choices,
         awaiting=None,
     )  # fmt: skip
-    return Decision(state, (reply,), _log(understanding, text, sources=sources))
+    replies: tuple[Reply, ...] = (reply,)
+    second = context.knowledge.entries.get(understanding.also.article or "") if understanding.also else None
+    if second is not None:
+        # both answers stand; what may be tapped hangs under the last one, so that a number means one thing
+        answer = answers.render_entry(context, second, province=province)
+        replies = (replace(reply, choices=()), replace(answer, choices=reply.choices))
+    return Decision(state, replies, _log(understanding, text, sources=sources))
 
 
 def _clarify(context: TurnContext, state: DialogueState, understanding: Understanding, text: str | None) -> Decision:
@@ -307,16 +357,18 @@ def _clarify(context: TurnContext, state: DialogueState, understanding: Understa
     else:
         body = say("clarify")
     reply = Reply(body, choices=(*options, choice("clarify.none", "n")))
+    if understanding.topic is not None:  # what was asked back about is what a short next message goes on with
+        state = replace(state, **state.about(understanding.topic, None, None))
     return _show(state, reply, log=_log(understanding, text))
 
 
 def _no_answer(context: TurnContext, state: DialogueState, understanding: Understanding, text: str | None) -> Decision:
-    ways_on = (choice("menu.button", "m"), choice("menu.contact", "h"))
+    ways_on = (choice("request.offer", "s"), choice("menu.button", "m"), choice("menu.contact", "h"))
     if understanding.reason is Reason.OTHER_AGENCY:
         card = context.knowledge.referrals[str(understanding.referral)]
         body = say("no_answer.other_agency", answer=card.answer, agency=card.agency)
         log = _log(understanding, text, agency=card.agency)
-        return _show(state, Reply(body, choices=(choice("menu.button", "m"),)), log=log)
+        return _show(state, Reply(body, choices=ways_on[:2]), log=log)
     if understanding.document is not None:
         body = say("document.unknown", number=understanding.document.named.text.strip())
     else:

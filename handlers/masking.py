@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import phonenumbers
 
@@ -16,11 +17,28 @@ _NAME = re.compile(
 )
 
 
-def mask_personal_data(text: str) -> str:
-    """``text`` with what identifies a person replaced by a word in brackets; document numbers stay."""
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text)
+
+
+def mask_personal_data(text: str, *, keep: Collection[str] = ()) -> str:
+    """``text`` with what identifies a person replaced by a word in brackets; document numbers stay.
+
+    ``keep`` are phone numbers that are nobody's own: the department's.
+    """
+    kept = {_digits(number) for number in keep}
     text = _EMAIL.sub("[email]", text)
     for match in reversed(list(phonenumbers.PhoneNumberMatcher(text, "VN"))):
-        text = f"{text[: match.start]}[số điện thoại]{text[match.end :]}"
-    text = _LONG_DIGITS.sub("[số riêng]", text)
+        if _digits(match.raw_string) not in kept:
+            text = f"{text[: match.start]}[số điện thoại]{text[match.end :]}"
+    text = _LONG_DIGITS.sub(lambda found: found.group() if _digits(found.group()) in kept else "[số riêng]", text)
     text = _PLATE.sub("[biển số]", text)
     return _NAME.sub(r"\1 [tên]", text)
+
+
+def mask_name(name: str) -> str:
+    """A full name as initials, the given name whole: ``N. T. Hoa``."""
+    words = name.split()
+    if len(words) < 2:
+        return f"{name[:1]}•••"
+    return " ".join([*(f"{word[0]}." for word in words[:-1]), words[-1]])

@@ -18,7 +18,8 @@ def main_menu(context: TurnContext) -> Reply:
         say("menu"),
         choices=(
             *(Choice(field.name, f"f:{field.id}") for field in fields),
-            choice("menu.province", "p"), choice("menu.contact", "h"),
+            choice("request.offer", "s"), choice("menu.province", "p"), choice("menu.audience", "a"),
+            choice("menu.contact", "h"),
         ),
     )  # fmt: skip
 
@@ -56,6 +57,12 @@ def province_menu(context: TurnContext) -> Reply:
             choice("province.elsewhere", f"p:{NATIONAL}"),
         ),
     )
+
+
+def audience_menu(context: TurnContext) -> Reply:
+    """Who the person asks for."""
+    audiences = context.knowledge.taxonomy.audiences.items()
+    return Reply(say("audience.ask"), choices=tuple(Choice(name, f"a:{audience}") for audience, name in audiences))
 
 
 def province_name(province: str) -> str:

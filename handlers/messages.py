@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -25,24 +25,50 @@ class MessageKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class SentFile:
+    """A file of a message: still at the messenger (``reference`` says how to get it), received, or refused.
+
+    A received one has ``content_hash``, ``kind`` (photo, document, voice), ``media_type`` and ``size`` in bytes, judged
+    by its content; a refused one has ``problem``, the end of a text's key. ``may_be_identity_card`` is a guess.
+    """
+
+    reference: str = ""
+    name: str | None = None
+    content_hash: str = ""
+    kind: str = ""
+    media_type: str = ""
+    size: int = 0
+    is_reencoded: bool = False
+    may_be_identity_card: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class IncomingMessage:
-    """One message of a person. ``data`` is what a tapped button carries; ``sent_at`` the messenger's time."""
+    """One message of a person.
+
+    ``data`` is what a tapped button carries, or the number a person shared as their own contact; ``sent_at`` the
+    messenger's time.
+    """
 
     kind: MessageKind
     text: str = ""
     data: str = ""
     sent_at: dt.datetime | None = None
+    files: tuple[SentFile, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that ``from_json`` reads back."""
         sent_at = self.sent_at.isoformat() if self.sent_at else None
-        return {"kind": self.kind.value, "text": self.text, "data": self.data, "sent_at": sent_at}
+        data = {"kind": self.kind.value, "text": self.text, "data": self.data, "sent_at": sent_at}
+        return {**data, "files": [asdict(file) for file in self.files]} if self.files else data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> IncomingMessage:
         """The message a row of the inbox holds."""
         sent_at = dt.datetime.fromisoformat(data["sent_at"]) if data.get("sent_at") else None
-        return cls(MessageKind(data["kind"]), data.get("text", ""), data.get("data", ""), sent_at)
+        files = tuple(SentFile(**file) for file in data.get("files", []))
+        return cls(MessageKind(data["kind"]), data.get("text", ""), data.get("data", ""), sent_at, files)
 
 
 @dataclass(frozen=True)
@@ -58,13 +84,17 @@ class Reply:
     """One message to a person.
 
     ``heading`` and ``note`` (source, validity) are parts of the text a channel may set apart; ``choices`` are shown as
-    buttons or as a numbered list; ``quiet`` choices are secondary (feedback) and never numbered first.
+    buttons or as a numbered list; ``quiet`` choices are secondary (feedback) and never numbered first. ``ask`` is
+    ``phone`` where the messenger's own one-tap way of sharing a number helps, ``files`` where files are expected.
+    ``link`` is the code of a request to whose private link the web page may lead.
     """
 
     body: str
     heading: str | None = None
     note: str | None = None
     choices: tuple[Choice, ...] = ()
+    ask: str | None = None
+    link: str | None = None
 
     @property
     def text(self) -> str:
@@ -73,13 +103,14 @@ class Reply:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that ``from_json`` reads back."""
-        return {
+        data = {
             "heading": self.heading, "body": self.body, "note": self.note,
             "choices": [[choice.label, choice.data] for choice in self.choices],
         }  # fmt: skip
+        return data | {key: value for key, value in (("ask", self.ask), ("link", self.link)) if value}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Reply:
         """The reply a row of the outbox holds."""
         choices = tuple(Choice(label, value) for label, value in data.get("choices", []))
-        return cls(data["body"], data.get("heading"), data.get("note"), choices)
+        return cls(data["body"], data.get("heading"), data.get("note"), choices, data.get("ask"), data.get("link"))

@@ -15,7 +15,9 @@ class DialogueState:
     """The memory of one conversation.
 
     ``choices`` are what was offered last, so that a number answers them; ``last_tap`` and ``last_tap_at`` (seconds
-    since 1970) make a double tap do nothing twice.
+    since 1970) make a double tap do nothing twice. ``question`` is what was asked last, without personal data.
+    ``awaiting`` is what the next free text answers: ``province``, ``form``, or an action and a request's code.
+    ``misses`` are the times (seconds since 1970) of the latest codes that do not exist.
     """
 
     greeted: bool = False
@@ -29,6 +31,8 @@ class DialogueState:
     awaiting: str | None = None
     last_tap: str | None = None
     last_tap_at: float = 0.0
+    question: str | None = None
+    misses: tuple[float, ...] = ()
 
     def about(self, topic: str | None, facet: str | None, article: str | None) -> dict[str, Any]:
         """The changes that make ``topic`` the subject of the conversation, for ``dataclasses.replace``."""
@@ -42,6 +46,7 @@ class DialogueState:
         data = asdict(self)
         data["choices"] = [[choice.label, choice.data] for choice in self.choices]
         data["recent_topics"] = list(self.recent_topics)
+        data["misses"] = list(self.misses)
         return data
 
     @classmethod
@@ -51,4 +56,5 @@ class DialogueState:
         values = {key: value for key, value in data.items() if key in known}
         values["choices"] = tuple(Choice(label, tap) for label, tap in data.get("choices", []))
         values["recent_topics"] = tuple(data.get("recent_topics", []))
+        values["misses"] = tuple(data.get("misses", []))
         return cls(**values)

@@ -37,7 +37,7 @@ class Cluster:
             shutil.chown(self._folder, "postgres", "postgres")
         data = self._folder / "data"
         self._run(f"{programs}/initdb -D {data} -A trust -U postgres --locale=C.UTF-8 -E UTF8 --no-sync")
-        options = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1 -c max_connections=200"
+        options = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1 -c max_connections=200 -c fsync=off"
         self._run(f"{programs}/pg_ctl -D {data} -w -o '{options}' -l {self._folder}/log start")
 
     def _run(self, command: str) -> None:

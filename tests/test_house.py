@@ -83,7 +83,7 @@ def test_every_text_is_used_and_every_key_exists() -> None:
     used = set(re.findall(r'(?:say|choice)\(\s*"([a-z][\w.-]+)"', sources))
     assert used - keys == set()
     # a key that is put together at run time ends in a dot or names its family before the brace
-    families = {match for match in re.findall(r'f"([a-z_]+)\.\{', sources)}
+    families = set(re.findall(r'f"([a-z_]+)\.\{', sources))
     literal = set(re.findall(r'"([a-z][\w.-]*)"', sources))
     unused = {key for key in keys if key not in literal and key.split(".")[0] not in families}
     assert unused - {"contact.what.address", "contact.what.phones", "contact.what.hours"} == set()

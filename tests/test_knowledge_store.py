@@ -17,6 +17,7 @@ from db.queries import departments
 from db.queries import knowledge as queries
 from knowledge.loader import Content, load_content
 from tests.conftest import MakeSettings
+from tests.waiting import eventually
 
 NOW = dt.datetime(2026, 11, 22, 3, 0, tzinfo=dt.UTC)
 ENTRY = "nhan-hieu/ho-so"
@@ -66,6 +67,15 @@ async def test_a_file_gone_retires_its_entry(database: Database, content: Conten
     assert again.updated == [f"entry {ENTRY}"]
 
 
+async def test_a_file_that_cannot_be_read_retires_nothing(database: Database, content: Content) -> None:
+    department = await database.read(departments.find_department)
+    records = [r for r in file_records(content) if r.record_id != ENTRY]
+    report = await database.write(
+        lambda c: queries.import_records(c, department_id=department.id, records=records, now=NOW, retire_missing=False)
+    )
+    assert not report.changed
+
+
 async def test_what_was_edited_in_the_console_stays_and_is_listed(database: Database, content: Content) -> None:
     def edit(connection: Connection) -> Any:
         values = {"edited_in_console": True}
@@ -84,8 +94,7 @@ async def test_another_process_sees_a_new_version_within_five_seconds(database: 
     watching = asyncio.create_task(other.watch())
     try:
         await _import(database, _with_title(file_records(content), "Tiêu đề vừa đổi"))
-        async with asyncio.timeout(5 + 15):  # five for the watch; building the index shares a busy machine here
-            while other.understander.knowledge.entries[ENTRY].title != "Tiêu đề vừa đổi":
-                await asyncio.sleep(0.05)
+        # five seconds for the watch; building the index shares a busy machine here
+        await eventually(lambda: other.understander.knowledge.entries[ENTRY].title == "Tiêu đề vừa đổi", wait_s=20)
     finally:
         watching.cancel()

@@ -48,6 +48,7 @@ def test_a_second_serve_on_one_sqlite_file_is_refused(sqlite_settings: MakeSetti
         ({"PORT": "eighty"}, "PORT"),
         ({"PROVINCE": "ha-noi-2"}, "PROVINCE"),
         ({"TELEGRAM_TOKEN": "1:x", "TELEGRAM_MODE": "webhook"}, "TELEGRAM_WEBHOOK_SECRET"),
+        ({"WIDGET_ORIGINS": "https://good.example, *"}, "WIDGET_ORIGINS"),
         ({"DATABASE_URL": "postgresql+asyncpg://x@127.0.0.1/x"}, "SECRET_KEY"),
     ],
 )

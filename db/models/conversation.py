@@ -13,7 +13,12 @@ from db.base import Base, OfDepartment
 
 
 class Conversation(OfDepartment, Base):
-    """A person on one channel. ``version`` grows by one with every turn and orders whoever writes."""
+    """A person on one channel. ``version`` grows by one with every turn and orders whoever writes.
+
+    ``last_interaction_at`` is the messenger's own time of the last thing that lets us write to the person, on channels
+    with such a window. Until ``paused_until`` a human answers and the assistant is silent. Until ``files_wanted_until``
+    files that arrive are fetched and kept; otherwise only their kind is.
+    """
 
     __tablename__ = "conversations"
     __table_args__ = (UniqueConstraint("channel", "account", "external_id"),)
@@ -28,6 +33,9 @@ class Conversation(OfDepartment, Base):
     created_at: Mapped[dt.datetime]
     last_inbound_at: Mapped[dt.datetime]
     unreachable_at: Mapped[dt.datetime | None]
+    last_interaction_at: Mapped[dt.datetime | None]
+    paused_until: Mapped[dt.datetime | None]
+    files_wanted_until: Mapped[dt.datetime | None]
 
 
 class InboxStatus(StrEnum):
@@ -39,7 +47,11 @@ class InboxStatus(StrEnum):
 
 
 class InboxMessage(OfDepartment, Base):
-    """An incoming message, stored once. ``due_at`` is when its turn may begin at the earliest."""
+    """An incoming message, stored once. ``due_at`` is when its turn may begin at the earliest.
+
+    ``occurred_at`` orders messages that wait together: the messenger's time where updates may arrive swapped, otherwise
+    the time of arrival.
+    """
 
     __tablename__ = "inbox_messages"
     __table_args__ = (
@@ -58,6 +70,7 @@ class InboxMessage(OfDepartment, Base):
     message: Mapped[dict[str, Any] | None]
     raw: Mapped[bytes | None]
     received_at: Mapped[dt.datetime]
+    occurred_at: Mapped[dt.datetime]
     due_at: Mapped[dt.datetime]
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None]
@@ -93,9 +106,13 @@ class Turn(OfDepartment, Base):
 
 
 class OutboxStatus(StrEnum):
-    """Where an outgoing message stands. Only ``queued`` rows are ever sent."""
+    """Where an outgoing message stands. Only ``queued`` rows are ever sent.
+
+    ``waiting_window`` rows are kept, with the reason in ``error``, until the person writes again; then they go first.
+    """
 
     QUEUED = "queued"
+    WAITING_WINDOW = "waiting_window"
     SENT = "sent"
     UNDELIVERABLE = "undeliverable"
 
@@ -104,7 +121,8 @@ class OutboxMessage(OfDepartment, Base):
     """A reply to be delivered; ``seq`` numbers the rows of a conversation without gaps in their order.
 
     ``attempt_started_at`` is set before a send begins, so that a crash in between leaves a trace: that row may have
-    been sent twice.
+    been sent twice. ``in_reply_to`` is the messenger's id of the message that was answered. Rows with the same
+    ``released_at`` waited together for the person and go out as one message.
     """
 
     __tablename__ = "outbox_messages"
@@ -119,12 +137,16 @@ class OutboxMessage(OfDepartment, Base):
     turn_id: Mapped[int | None] = mapped_column(ForeignKey("turns.id"))
     channel: Mapped[str] = mapped_column(String(16))
     seq: Mapped[int]
+    in_reply_to: Mapped[str | None] = mapped_column(String(160))
     reply: Mapped[dict[str, Any]]
     status: Mapped[str] = mapped_column(String(16), default=OutboxStatus.QUEUED)
     attempts: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[dt.datetime]
     attempt_started_at: Mapped[dt.datetime | None]
+    released_at: Mapped[dt.datetime | None]
     sent_at: Mapped[dt.datetime | None]
+    delivered_at: Mapped[dt.datetime | None]
+    seen_at: Mapped[dt.datetime | None]
     external_id: Mapped[str | None] = mapped_column(String(128))
     error: Mapped[str | None]
     created_at: Mapped[dt.datetime]

@@ -56,6 +56,20 @@ class ChannelState(OfDepartment, Base):
     last_error_at: Mapped[dt.datetime | None]
 
 
+class Alert(OfDepartment, Base):
+    """Something a person must look at, said once: a row a kind and key, open until ``cleared_at``."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (UniqueConstraint("department_id", "kind", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    key: Mapped[str] = mapped_column(String(128))
+    details: Mapped[dict[str, Any]]
+    raised_at: Mapped[dt.datetime]
+    cleared_at: Mapped[dt.datetime | None]
+
+
 class AuditEvent(OfDepartment, Base):
     """Who did what in the console or on the command line."""
 

@@ -7,11 +7,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db.errors import StaleConversation
-from db.models import Conversation, InboxMessage, InboxStatus, OutboxMessage, OutboxStatus, Turn
+from db.models import (
+    Conversation,
+    InboxMessage,
+    InboxStatus,
+    OutboxMessage,
+    OutboxStatus,
+    Request,
+    RequestDraft,
+    Turn,
+)
+
+PULL_CHANNELS = frozenset({"web"})  # whose people read their rows themselves: nothing is sent
 
 
 def insert_new(connection: Connection, table: Table | Any) -> Any:
@@ -25,7 +36,10 @@ def insert_new(connection: Connection, table: Table | Any) -> Any:
 
 @dataclass(frozen=True)
 class NewMessage:
-    """A parsed incoming message on its way into the inbox. ``due_at``: when its turn may begin at the earliest."""
+    """A parsed incoming message on its way into the inbox. ``due_at``: when its turn may begin at the earliest.
+
+    ``occurred_at`` is given by messengers whose updates may arrive swapped; otherwise the arrival counts.
+    """
 
     channel: str
     account: str
@@ -34,32 +48,37 @@ class NewMessage:
     message: dict[str, Any]
     received_at: dt.datetime
     due_at: dt.datetime
+    occurred_at: dt.datetime | None = None
 
 
 def accept_message(connection: Connection, new: NewMessage, *, department_id: int) -> tuple[int, bool]:
     """Store a message once. Returns its conversation's id and whether it was new."""
-    conversation_id = _find_or_create(connection, new, department_id)
+    conversation_id = open_conversation(
+        connection, channel=new.channel, account=new.account, external_id=new.conversation_external_id,
+        department_id=department_id, now=new.received_at,
+    )  # fmt: skip
     statement = insert_new(connection, InboxMessage).values(
         department_id=department_id, channel=new.channel, account=new.account, external_id=new.external_id,
         conversation_id=conversation_id, status=InboxStatus.NEW, message=new.message, received_at=new.received_at,
-        due_at=new.due_at, attempts=0,
+        occurred_at=new.occurred_at or new.received_at, due_at=new.due_at, attempts=0,
     )  # fmt: skip
     is_new = connection.execute(statement).rowcount == 1
     return conversation_id, is_new
 
 
-def _find_or_create(connection: Connection, new: NewMessage, department_id: int) -> int:
+def open_conversation(
+    connection: Connection, *, channel: str, account: str, external_id: str, department_id: int, now: dt.datetime
+) -> int:
+    """The id of the conversation with a person, made if this is the first time."""
     where = and_(
-        Conversation.channel == new.channel, Conversation.account == new.account,
-        Conversation.external_id == new.conversation_external_id,
-    )  # fmt: skip
+        Conversation.channel == channel, Conversation.account == account, Conversation.external_id == external_id
+    )
     found = connection.execute(select(Conversation.id).where(where)).scalar()
     if found is not None:
         return int(found)
     statement = insert_new(connection, Conversation).values(
-        department_id=department_id, channel=new.channel, account=new.account,
-        external_id=new.conversation_external_id, state={}, version=0, next_seq=1, created_at=new.received_at,
-        last_inbound_at=new.received_at,
+        department_id=department_id, channel=channel, account=account, external_id=external_id, state={}, version=0,
+        next_seq=1, created_at=now, last_inbound_at=now,
     )  # fmt: skip
     connection.execute(statement)
     return int(connection.execute(select(Conversation.id).where(where)).scalar_one())
@@ -73,7 +92,8 @@ def set_aside(
     connection.execute(
         insert_new(connection, InboxMessage).values(
             department_id=department_id, channel=channel, account=account, external_id=external_id,
-            status=InboxStatus.SET_ASIDE, raw=raw, error=error, received_at=now, due_at=now, attempts=0,
+            status=InboxStatus.SET_ASIDE, raw=raw, error=error, received_at=now, occurred_at=now, due_at=now,
+            attempts=0,
         )
     )  # fmt: skip
 
@@ -100,32 +120,47 @@ def waiting_conversations(
 
 @dataclass(frozen=True)
 class WaitingTurn:
-    """A conversation and its messages that no turn has read yet, in order of arrival."""
+    """A conversation and its messages that no turn has read yet, in order of arrival.
+
+    Beside its columns the conversation says ``has_form`` and ``has_requests``: whether the desk knows the person.
+    """
 
     conversation: Row[Any]
     messages: Sequence[Row[Any]]
 
 
+# built once: every turn reads it
+_WITH_DESK = select(
+    Conversation.__table__,
+    exists().where(RequestDraft.conversation_id == Conversation.id).correlate(Conversation).label("has_form"),
+    exists().where(Request.conversation_id == Conversation.id).correlate(Conversation).label("has_requests"),
+).where(Conversation.id == bindparam("conversation"))
+
+
 def read_turn(connection: Connection, conversation_id: int, *, limit: int = 50) -> WaitingTurn | None:
-    """The conversation with its unread messages; None when there are none."""
+    """The conversation with its unread messages, in the order they were written; None when there are none."""
     statement = (
         select(
-            InboxMessage.id, InboxMessage.message, InboxMessage.due_at, InboxMessage.received_at, InboxMessage.attempts
+            InboxMessage.id, InboxMessage.message, InboxMessage.due_at, InboxMessage.received_at,
+            InboxMessage.attempts, InboxMessage.external_id,
         )
         .where(InboxMessage.conversation_id == conversation_id, InboxMessage.status == InboxStatus.NEW)
-        .order_by(InboxMessage.id)
+        .order_by(InboxMessage.occurred_at, InboxMessage.id)
         .limit(limit)
-    )
+    )  # fmt: skip
     messages = connection.execute(statement).all()
     if not messages:
         return None
-    conversation = connection.execute(select(Conversation.__table__).where(Conversation.id == conversation_id)).one()
+    conversation = connection.execute(_WITH_DESK, {"conversation": conversation_id}).one()
     return WaitingTurn(conversation, messages)
 
 
 @dataclass(frozen=True)
 class FinishedTurn:
-    """What a turn leaves behind; written in one transaction or not at all."""
+    """What a turn leaves behind; written in one transaction or not at all.
+
+    ``in_reply_to`` is the messenger's id of the message that was answered.
+    """
 
     conversation_id: int
     version: int
@@ -136,6 +171,7 @@ class FinishedTurn:
     now: dt.datetime
     log: dict[str, Any] | None = None
     feedback: tuple[str, str] | None = None
+    in_reply_to: str | None = None
     extra: Iterable[Any] = field(default=())
 
 
@@ -184,6 +220,7 @@ def _queue(connection: Connection, turn: FinishedTurn, *, first_seq: int, row: A
             "department_id": row.department_id, "conversation_id": turn.conversation_id, "turn_id": turn_id,
             "channel": row.channel, "seq": first_seq + number, "reply": reply, "status": status, "attempts": 0,
             "not_before": turn.now, "sent_at": turn.now if turn.pull else None, "created_at": turn.now,
+            "in_reply_to": turn.in_reply_to,
         }
         for number, reply in enumerate(turn.replies)
     ]  # fmt: skip
@@ -191,11 +228,45 @@ def _queue(connection: Connection, turn: FinishedTurn, *, first_seq: int, row: A
     return list(connection.execute(statement, values).scalars())
 
 
-def count_failure(connection: Connection, inbox_ids: Sequence[int], *, error: str) -> None:
-    """Note that a turn over these messages failed."""
+def lock_conversation(connection: Connection, conversation_id: int) -> Row[Any] | None:
+    """The conversation, kept from other writers until the transaction ends; None when there is none.
+
+    Whoever writes to a conversation and to rows of it takes this lock first. SQLite has a single writer anyway.
+    """
+    statement = select(Conversation.__table__).where(Conversation.id == conversation_id).with_for_update()
+    return connection.execute(statement).first()
+
+
+def queue_notice(
+    connection: Connection, conversation_id: int, *, notice: str, fields: dict[str, Any], now: dt.datetime
+) -> int:
+    """Queue a notice, worded on delivery, as the conversation's next message; returns its row's id."""
+    return queue_reply(connection, conversation_id, {"notice": notice, "fields": fields}, now=now)
+
+
+def queue_reply(connection: Connection, conversation_id: int, reply: dict[str, Any], *, now: dt.datetime) -> int:
+    """Queue a message that no turn decided as the conversation's next one; returns its row's id.
+
+    It takes the conversation's next number and advances its version, as a turn does: a turn that was being decided
+    meanwhile is stale and is decided again. Nothing else of the conversation changes.
+    """
+    advance = (
+        update(Conversation)
+        .where(Conversation.id == conversation_id)
+        .values(version=Conversation.version + 1, next_seq=Conversation.next_seq + 1)
+        .returning(Conversation.next_seq, Conversation.department_id, Conversation.channel)
+    )
+    row: Any = connection.execute(advance).one()
+    pull = row.channel in PULL_CHANNELS
+    turn = FinishedTurn(conversation_id, version=0, inbox_ids=[], state={}, replies=[reply], pull=pull, now=now)
+    return _queue(connection, turn, first_seq=row.next_seq - 1, row=row, turn_id=None)[0]
+
+
+def count_failure(connection: Connection, conversation_id: int, *, error: str) -> None:
+    """Note that a turn over the unread messages of a conversation failed."""
     connection.execute(
         update(InboxMessage)
-        .where(InboxMessage.id.in_(inbox_ids))
+        .where(InboxMessage.conversation_id == conversation_id, InboxMessage.status == InboxStatus.NEW)
         .values(attempts=InboxMessage.attempts + 1, error=error)
     )
 
@@ -219,7 +290,8 @@ def claim_replies(
     statement = (
         select(
             OutboxMessage.id, OutboxMessage.conversation_id, OutboxMessage.reply, OutboxMessage.attempts,
-            OutboxMessage.created_at, OutboxMessage.attempt_started_at, Conversation.external_id,
+            OutboxMessage.created_at, OutboxMessage.attempt_started_at, OutboxMessage.released_at,
+            OutboxMessage.in_reply_to, Conversation.external_id, Conversation.last_interaction_at,
         )
         .join(Conversation, Conversation.id == OutboxMessage.conversation_id)
         .where(
@@ -296,6 +368,11 @@ def find_conversation(connection: Connection, *, channel: str, account: str, ext
     return connection.execute(statement).first()
 
 
+def get_conversation(connection: Connection, conversation_id: int) -> Row[Any] | None:
+    """A conversation by our own id."""
+    return connection.execute(select(Conversation.__table__).where(Conversation.id == conversation_id)).first()
+
+
 def replies_after(connection: Connection, conversation_id: int, *, seq: int, limit: int = 100) -> list[Row[Any]]:
     """The replies of a conversation numbered above ``seq``, in order."""
     statement = (
@@ -334,7 +411,15 @@ def latest_seqs(connection: Connection, conversation_ids: Sequence[int]) -> dict
 
 
 def erase_texts(connection: Connection, *, before: dt.datetime) -> int:
-    """Remove what people wrote and were told before ``before``; statistics without text stay. Returns rows touched."""
+    """Remove what people wrote and were told before ``before``; statistics without text stay. Returns rows touched.
+
+    A message that waited that long for the person to write is given up.
+    """
+    connection.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.created_at < before, OutboxMessage.status == OutboxStatus.WAITING_WINDOW)
+        .values(status=OutboxStatus.UNDELIVERABLE)
+    )
     erased = connection.execute(
         update(InboxMessage)
         .where(
@@ -347,12 +432,14 @@ def erase_texts(connection: Connection, *, before: dt.datetime) -> int:
         update(OutboxMessage)
         .where(
             OutboxMessage.created_at < before, OutboxMessage.status != OutboxStatus.QUEUED,
-            OutboxMessage.reply["body"].as_string() != "",
+            or_(OutboxMessage.reply["body"].as_string() != "", OutboxMessage.reply["notice"].as_string().is_not(None)),
         )
         .values(reply={"body": "", "heading": None, "note": None, "choices": []})
     ).rowcount  # fmt: skip
     erased += connection.execute(
-        update(Turn).where(Turn.created_at < before, Turn.text.is_not(None)).values(text=None, text_folded=None)
+        update(Turn)
+        .where(Turn.created_at < before, Turn.text.is_not(None))
+        .values(text=None, text_folded=None, details={})
     ).rowcount
     erased += connection.execute(
         update(Conversation)

@@ -54,12 +54,14 @@ def published_records(connection: Connection, *, department_id: int) -> list[tup
 
 
 def import_records(
-    connection: Connection, *, department_id: int, records: Iterable[FileRecord], now: dt.datetime
-) -> ImportReport:
+    connection: Connection, *, department_id: int, records: Iterable[FileRecord], now: dt.datetime,
+    retire_missing: bool = True,
+) -> ImportReport:  # fmt: skip
     """Make the published state what the files say, except where somebody edited it in the console.
 
     A row remembers the hash of the file version it came from, so only rows whose file changed are written. A file that
-    is gone retires its row. The version grows by one when anything changed.
+    is gone retires its row, unless ``retire_missing`` is off because some files could not be read: one of them may be
+    its own. The version grows by one when anything changed.
     """
     report = ImportReport()
     statement = select(KnowledgeRecord.__table__).where(KnowledgeRecord.department_id == department_id)
@@ -72,12 +74,15 @@ def import_records(
             report.added.append(name)
         elif row.file_hash == record.file_hash and row.status == RecordStatus.PUBLISHED:
             report.unchanged += 1
+        elif row.data == record.data and row.status == RecordStatus.PUBLISHED:
+            _adopt(connection, row.id, record.file_hash)  # the file says by now what the console said
+            report.unchanged += 1
         elif row.edited_in_console:
             report.conflicts.append(name)
         else:
             _write(connection, row, RecordStatus.PUBLISHED, record.data, record.file_hash, now)
             report.updated.append(name)
-    for row in stored.values():
+    for row in stored.values() if retire_missing else ():
         if row.status == RecordStatus.RETIRED or row.file_hash is None:
             continue
         if row.edited_in_console:
@@ -108,6 +113,11 @@ def _write(
     statement = update(KnowledgeRecord).where(KnowledgeRecord.id == row.id)
     connection.execute(statement.values(file_hash=file_hash, updated_at=now, **values))
     _keep_version(connection, row.department_id, row.id, values, now)
+
+
+def _adopt(connection: Connection, row_id: int, file_hash: str) -> None:
+    statement = update(KnowledgeRecord).where(KnowledgeRecord.id == row_id)
+    connection.execute(statement.values(file_hash=file_hash, edited_in_console=False))
 
 
 def _keep_version(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from db.models import AuditEvent, ChannelState, Job, Lease
+from db.models import Alert, AuditEvent, ChannelState, Job, Lease
 from db.queries.conversations import insert_new
 
 
@@ -39,9 +40,9 @@ def note_channel(connection: Connection, *, department_id: int, channel: str, ac
     """Record what a channel last did (``last_received_at``, ``last_sent_at``, ``last_error``, ``cursor``…)."""
     where = (ChannelState.channel == channel, ChannelState.account == account)
     if connection.execute(update(ChannelState).where(*where).values(**values)).rowcount == 0:
-        connection.execute(
-            insert(ChannelState).values(department_id=department_id, channel=channel, account=account, **values)
-        )
+        # another process may have been first: then its note stands
+        row = {"department_id": department_id, "channel": channel, "account": account, **values}
+        connection.execute(insert_new(connection, ChannelState).values(**row))
 
 
 def channel_states(connection: Connection, *, department_id: int) -> list[Row[Any]]:
@@ -55,6 +56,35 @@ def channel_cursor(connection: Connection, *, channel: str, account: str) -> str
     return connection.execute(statement).scalar()
 
 
+def raise_alert(
+    connection: Connection, *, department_id: int, kind: str, key: str, now: dt.datetime, **details: Any
+) -> bool:
+    """Open an alert; False when it is open already, so that it is said once."""
+    values = {"details": details, "raised_at": now, "cleared_at": None}
+    created = connection.execute(
+        insert_new(connection, Alert).values(department_id=department_id, kind=kind, key=key, **values)
+    )
+    if created.rowcount == 1:
+        return True
+    where = (Alert.department_id == department_id, Alert.kind == kind, Alert.key == key)
+    reopened = connection.execute(update(Alert).where(*where, Alert.cleared_at.is_not(None)).values(**values))
+    return reopened.rowcount == 1
+
+
+def clear_alert(connection: Connection, *, department_id: int, kind: str, key: str, now: dt.datetime) -> bool:
+    """Close an alert whose reason is gone; whether one was open."""
+    where = (Alert.department_id == department_id, Alert.kind == kind, Alert.key == key)
+    return (
+        connection.execute(update(Alert).where(*where, Alert.cleared_at.is_(None)).values(cleared_at=now)).rowcount == 1
+    )
+
+
+def open_alerts(connection: Connection, *, department_id: int) -> list[Row[Any]]:
+    """What a person must look at now, oldest first."""
+    statement = select(Alert.__table__).where(Alert.department_id == department_id, Alert.cleared_at.is_(None))
+    return list(connection.execute(statement.order_by(Alert.raised_at)))
+
+
 def plan_job(
     connection: Connection, *, department_id: int, kind: str, key: str, due_at: dt.datetime,
     payload: dict[str, Any] | None = None,
@@ -65,6 +95,12 @@ def plan_job(
             department_id=department_id, kind=kind, key=key, due_at=due_at, payload=payload or {}, attempts=0
         )
     )
+
+
+def move_jobs(connection: Connection, *, kind: str, keys: Sequence[str], due_at: dt.datetime) -> None:
+    """Give timed work that is still to be done another time."""
+    where = (Job.kind == kind, Job.key.in_(keys), Job.done_at.is_(None))
+    connection.execute(update(Job).where(*where).values(due_at=due_at))
 
 
 def due_jobs(connection: Connection, *, now: dt.datetime, limit: int = 20) -> list[Row[Any]]:

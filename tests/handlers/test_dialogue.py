@@ -13,6 +13,7 @@ from handlers.context import Decision, DepartmentProfile, TurnContext
 from handlers.dialogue import decide
 from handlers.masking import mask_personal_data
 from handlers.messages import IncomingMessage, MessageKind, Reply
+from handlers.standing import Standing
 from handlers.state import DialogueState
 from knowledge.understanding import Understander
 
@@ -29,7 +30,9 @@ class Person:
 
     def _take(self, *messages: IncomingMessage) -> Decision:
         self._turns += 1
-        context = TurnContext(self._understander, DEPARTMENT, self.now, turn_key=f"turn{self._turns:06d}")
+        context = TurnContext(
+            self._understander, DEPARTMENT, self.now, turn_key=f"turn{self._turns:06d}", standing=Standing()
+        )
         decision = decide(context, self.state, messages)
         self.state = decision.state
         return decision
@@ -68,7 +71,7 @@ def test_an_answer_carries_source_and_validity_in_one_line(person: Person) -> No
 
 def test_the_menu_leads_from_field_to_topic_to_facet_by_numbers(person: Person) -> None:
     fields = person.says("menu").replies[-1].choices
-    assert len(fields) == 8
+    assert [c.data[:2] for c in fields[:6]] == ["f:"] * 6
     topics = person.says("1").replies[-1].choices
     assert topics[0].data == "t:nhan-hieu"
     facets = person.says("1").replies[-1].choices
@@ -91,8 +94,8 @@ def test_every_topic_is_reachable_in_the_menu(person: Person, understander: Unde
 
 
 def test_a_number_outside_the_list_is_told(person: Person) -> None:
-    person.says("menu")
-    assert "1 đến 8" in person.says("99").replies[-1].text
+    count = len(person.says("menu").replies[-1].choices)
+    assert f"1 đến {count}" in person.says("99").replies[-1].text
 
 
 def test_the_province_is_chosen_once_and_changed(person: Person) -> None:
@@ -102,6 +105,22 @@ def test_the_province_is_chosen_once_and_changed(person: Person) -> None:
     person.says("đổi tỉnh")
     person.says("Hưng Yên")
     assert person.state.province == "thai-binh"
+
+
+def test_the_audience_is_chosen_once_and_changed(person: Person) -> None:
+    person.says("tôi là ai")
+    person.says("3")
+    assert person.state.audience == "nong-dan"
+    person.taps("a:doanh-nghiep")
+    assert person.state.audience == "doanh-nghiep"
+
+
+def test_an_answer_of_a_topic_with_provincial_entries_offers_to_choose_the_province(person: Person) -> None:
+    labels = [choice.label for choice in person.taps("q:ho-tro-so-huu-tri-tue:muc-ho-tro").replies[-1].choices]
+    assert "Chọn tỉnh" in labels
+    person.taps("p:long-an")
+    labels = [choice.label for choice in person.taps("q:ho-tro-so-huu-tri-tue:muc-ho-tro").replies[-1].choices]
+    assert "Chọn tỉnh" not in labels
 
 
 def test_a_double_tap_does_nothing_twice_and_a_later_one_answers_again(person: Person) -> None:

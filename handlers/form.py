@@ -1,0 +1,121 @@
+"""The form of a support request as data: its steps, what was answered, what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from desk.consent import Purpose
+from handlers.standing import Standing
+
+
+class Step(StrEnum):
+    """What the form asks, in this order."""
+
+    CONSENT = "consent"
+    SHARE = "share"
+    NEWS = "news"
+    KIND = "kind"
+    NAME = "name"
+    ORGANISATION = "organisation"
+    TAX = "tax"
+    PHONE = "phone"
+    PLACE = "place"
+    NEED = "need"
+    FILES = "files"
+    REVIEW = "review"
+
+
+PURPOSES: Mapping[Step, Purpose] = {
+    Step.CONSENT: Purpose.HANDLE_REQUEST, Step.SHARE: Purpose.SHARE_OUTSIDE, Step.NEWS: Purpose.ANNOUNCEMENTS,
+}  # fmt: skip
+PERSONAL = frozenset({Step.KIND, Step.NAME, Step.ORGANISATION, Step.TAX, Step.PHONE, Step.PLACE})
+OPTIONAL = frozenset({Step.NAME, Step.ORGANISATION, Step.TAX, Step.PHONE, Step.PLACE, Step.FILES})
+EDITABLE = (Step.KIND, Step.NAME, Step.ORGANISATION, Step.TAX, Step.PHONE, Step.PLACE, Step.NEED, Step.FILES)
+ORGANISED = frozenset({"doanh-nghiep", "hop-tac-xa", "to-chuc"})  # of the taxonomy's audiences
+
+
+@dataclass(frozen=True)
+class Form:
+    """What was filled in so far. ``done`` are the steps that were answered or skipped, in the order of answering.
+
+    ``agreed``: whether the person consents to their data being kept for this request; None: not asked yet.
+    ``is_plain``: they said that it is a question, not a complaint or a dossier.
+    """
+
+    topic: str | None = None
+    question: str | None = None
+    agreed: bool | None = None
+    kind: str | None = None
+    name: str | None = None
+    organisation: str | None = None
+    tax_code: str | None = None
+    phone: str | None = None
+    province: str | None = None
+    old_province: str | None = None
+    place: str | None = None
+    description: str | None = None
+    is_plain: bool = False
+    done: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object that ``from_json`` reads back."""
+        return {**asdict(self), "done": list(self.done)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Form:
+        """The form a row holds; a field of another release is dropped, a missing one takes its default."""
+        known = {field.name for field in fields(cls)}
+        values = {key: value for key, value in data.items() if key in known}
+        return cls(**{**values, "done": tuple(data.get("done", []))})
+
+    def answered(self, step: Step, **values: Any) -> Form:
+        """The form after an answer to ``step`` (without values: after skipping it)."""
+        return replace(self, **values, done=(*(other for other in self.done if other != step), step))
+
+    def without(self, step: Step) -> Form:
+        """The form in which ``step`` is asked again; everything else stays."""
+        return replace(self, done=tuple(other for other in self.done if other != step))
+
+    def applies(self, step: Step, standing: Standing) -> bool:
+        """Whether a step is asked of this person at all."""
+        match step:
+            case Step.CONSENT:
+                return self.agreed is None
+            case Step.SHARE | Step.NEWS:
+                return bool(self.agreed) and PURPOSES[step] not in standing.consents
+            case Step.ORGANISATION | Step.TAX:
+                return bool(self.agreed) and self.kind in ORGANISED
+            case _ if step in PERSONAL:
+                return bool(self.agreed)
+            case _:
+                return True
+
+    def next_step(self, standing: Standing) -> Step:
+        """The first step that is still to be answered; the review when there is none."""
+        open_steps = (step for step in Step if step not in self.done and self.applies(step, standing))
+        return next(open_steps, Step.REVIEW)
+
+    def previous(self) -> Form:
+        """The form one answer back. What was consented to stays: a receipt is not taken back by the way."""
+        steps = [step for step in self.done if step not in PURPOSES]
+        return self.without(Step(steps[-1])) if steps else self
+
+    def requester(self) -> dict[str, str | None]:
+        """The fields of ``desk.filing.Requester``; nothing about a person who did not agree."""
+        if not self.agreed:
+            return {}
+        organised = self.kind in ORGANISED
+        return {
+            "kind": self.kind, "name": self.name, "organisation": self.organisation if organised else None,
+            "tax_code": self.tax_code if organised else None, "phone": self.phone, "province": self.province,
+            "old_province": self.old_province, "place": self.place,
+        }  # fmt: skip
+
+
+def begin(standing: Standing, *, topic: str | None, question: str | None, kind: str | None) -> Form:
+    """A new form, prefilled with what the conversation was about. A consent given before on this text still counts."""
+    agreed = True if standing.consents.get(Purpose.HANDLE_REQUEST) == "granted" else None
+    return Form(topic=topic, question=question, agreed=agreed, kind=kind)
