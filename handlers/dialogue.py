@@ -373,7 +373,8 @@ def _no_answer(context: TurnContext, state: DialogueState, understanding: Unders
         body = say("document.unknown", number=understanding.document.named.text.strip())
     else:
         body = say(f"no_answer.{understanding.reason}")
-    return _show(state, Reply(body, choices=ways_on), log=_log(understanding, text))
+    near = tuple(answers.candidate_choice(context, other, as_question=True) for other in understanding.alternatives)
+    return _show(state, Reply(body, choices=(*near, *ways_on)), log=_log(understanding, text))
 
 
 def offered(understanding: Understanding | None) -> tuple[Candidate, ...]:
