@@ -74,14 +74,6 @@ def test_the_sum_notices_them_for_all_values() -> None:
                     assert not is_valid("".join(body))
 
 
-def _known() -> str:
-    """A code that has both characters with look-alikes."""
-    while True:
-        code = new_code(2026)
-        if "0" in code[5:] and "1" in code[5:]:
-            return code
-
-
 CODE = "HT26-01ABCF"  # with both digits that are taken for letters
 
 
