@@ -18,12 +18,14 @@ from scipy.optimize import minimize
 from tqdm import tqdm
 
 from benchmark.train_data import Example, count_language, facet_examples, topic_examples
+from benchmark.train_entries import train_entries
+from benchmark.train_fusion import train_fusion
 from knowledge.base import KnowledgeBase
 from knowledge.classifier import WEIGHTS_FILE, LinearModel, read_models, save_models
 from knowledge.features import facet_features, topic_features
 from knowledge.leave_one_out import content_hash
 from knowledge.loader import load_content
-from knowledge.reading import read
+from knowledge.reading import forget_readings, read
 from knowledge.spelling import LANGUAGE_FILE
 
 Groups = tuple[dict[str, float], ...]
@@ -174,22 +176,22 @@ def train_classifiers(knowledge: KnowledgeBase) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the stages."""
+    """Run the stages, each on what the ones before it wrote."""
     parser = argparse.ArgumentParser(prog="python -m benchmark.train", description=__doc__)
-    parser.add_argument(
-        "--stage", choices=["language", "classifiers", "fusion"], action="append", help="only these stages"
-    )
+    stages = ["language", "classifiers", "fusion", "entries"]
+    parser.add_argument("--stage", choices=stages, action="append", help="only these stages")
     arguments = parser.parse_args(argv)
-    stages = arguments.stage or ["language", "classifiers", "fusion"]
+    chosen = arguments.stage or stages
     knowledge = KnowledgeBase(load_content().records)
-    if "language" in stages:
+    if "language" in chosen:
         train_language(knowledge)
-    if "classifiers" in stages:
+        forget_readings()
+    if "classifiers" in chosen:
         train_classifiers(knowledge)
-    if "fusion" in stages:
-        from benchmark.train_fusion import train_fusion
-
+    if "fusion" in chosen:
         train_fusion(knowledge)
+    if "entries" in chosen:
+        train_entries(knowledge)
     return 0
 
 

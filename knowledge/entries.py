@@ -22,6 +22,10 @@ FEATURES = (
     "topic", "facet", "facet_of_fact", "entry", "is_fact", "place_said", "place_otherwise", "place_context",
     "numbers", "numbers_missed", "keywords", "specific",
 )  # fmt: skip
+(
+    _TOPIC, _FACET, _FACET_OF_FACT, _ENTRY, _IS_FACT, _PLACE_SAID, _PLACE_OTHERWISE, _PLACE_CONTEXT, _NUMBERS,
+    _NUMBERS_MISSED, _KEYWORDS, _SPECIFIC,
+) = range(len(FEATURES))  # fmt: skip
 DEFAULT_WEIGHTS = {
     "topic": 1.0, "facet": 1.0, "facet_of_fact": 0.2, "entry": 4.0, "is_fact": -2.0, "place_said": 1.0,
     "place_otherwise": -2.0, "place_context": 0.4, "numbers": 1.0, "numbers_missed": -0.3, "keywords": 0.5,
@@ -30,7 +34,7 @@ DEFAULT_WEIGHTS = {
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _CITED = 2.0  # log-odds for an entry that stands on the document a message names, and for one of that document's topic
 _SAME_TOPIC = 0.8
-_TOP_TOPICS = 5
+_TOP_TOPICS = 3
 _FACTS = 24
 
 Floats = NDArray[np.float32]
@@ -41,7 +45,7 @@ class Choice:
     """A candidate entry, its features and its score; higher is better."""
 
     entry: Entry
-    features: tuple[float, ...]
+    features: Floats
     score: float
 
 
@@ -60,32 +64,44 @@ class EntryChooser:
         self.weights = np.asarray([fitted.get(name, DEFAULT_WEIGHTS[name]) for name in FEATURES], dtype=np.float32)
         self._numbers = [numbers_in(" ".join((e.title, e.answer, *e.questions))) for e in ranker.entries]
         self._keywords = [
-            tuple(" ".join(fold(word) for word in light_words(keyword)) for keyword in e.keywords)
+            tuple(f" {' '.join(fold(word) for word in light_words(keyword))} " for keyword in e.keywords)
             for e in ranker.entries
         ]
+        self._class = np.asarray([ranker.class_number(e.topic) for e in ranker.entries], dtype=np.int64)
+        self._facet_names = list(self._knowledge.taxonomy.facets)
+        self._facet = np.asarray([self._facet_names.index(e.facet) for e in ranker.entries], dtype=np.int64)
+        provinces = (NATIONAL, *(p for p in self._knowledge.taxonomy.provinces if p != NATIONAL))
+        self._places = {province: number for number, province in enumerate(provinces)}
+        self._place = np.asarray([self._places[e.province] for e in ranker.entries], dtype=np.int64)
+        self._of_topic: dict[tuple[str, str], tuple[int, ...]] = {}
         self._is_fact = np.asarray([e.kind == "fact" for e in ranker.entries], dtype=bool)
         self._titles = [
             frozenset(word for word in light_words(e.title) if ranker.entry_index.rarity(f"w:{word}") > 3.0)
             for e in ranker.entries
         ]
 
+    def _facet_entries(self, topic: str, province: str) -> tuple[int, ...]:
+        """The entries that answer the facets of a topic for a person of ``province``; found once."""
+        key = (topic, province)
+        if key not in self._of_topic:
+            found = (
+                self._knowledge.facet_entry(topic, facet, province) for facet in self._knowledge.facets(topic, province)
+            )
+            numbers = self._ranker.entry_number
+            self._of_topic[key] = tuple(dict.fromkeys(numbers[entry.id] for entry in found if entry is not None))
+        return self._of_topic[key]
+
     def candidates(self, ranking: Ranking, province: str) -> list[int]:
         """Entry numbers worth weighing: the facet entries of the likeliest topics and the best facts."""
-        knowledge, ranker = self._knowledge, self._ranker
-        topics = [number for number in ranking.order if number < ranker.topic_count][:_TOP_TOPICS]
+        count = self._ranker.topic_count
+        topics = [number for number in ranking.order if number < count][:_TOP_TOPICS]
         found: dict[int, None] = {}
-        for number in topics[:3]:
-            topic = ranking.classes[number]
-            for facet in knowledge.facets(topic, province):
-                entry = knowledge.facet_entry(topic, facet, province)
-                if entry is not None:
-                    found[ranker.entry_number[entry.id]] = None
-        scores = np.where(self._is_fact, ranking.entry_scores, 0.0)
+        for number in topics:
+            found.update(dict.fromkeys(self._facet_entries(ranking.classes[number], province)))
+        scores = ranking.entry_scores * self._is_fact
         if len(scores):
             best = np.argpartition(-scores, min(_FACTS, len(scores) - 1))[:_FACTS]
-            for number in best:
-                if scores[number] > 0:
-                    found[int(number)] = None
+            found.update(dict.fromkeys(int(number) for number in best if scores[number] > 0))
         return list(found)
 
     def choose(
@@ -112,42 +128,47 @@ class EntryChooser:
             numbers = [n for n in numbers if ranker.entries[n].id in cited or ranker.entries[n].topic == topic]
         if not numbers:
             return []
-        asked, words = numbers_in(reading.folded), frozenset(reading.words)
-        rows = [self._features(n, reading, ranking, facets, province, said, asked, words) for n in numbers]
-        scores = np.asarray(rows, dtype=np.float32) @ self.weights
+        rows = self._features(np.asarray(numbers), reading, ranking, facets, province, said)
+        scores = rows @ self.weights
         if cited:
             scores += [
                 _CITED * (ranker.entries[n].id in cited) + _SAME_TOPIC * (ranker.entries[n].topic == topic)
                 for n in numbers
             ]
         order = np.argsort(-scores, kind="stable")
-        return [Choice(ranker.entries[numbers[i]], tuple(rows[i]), float(scores[i])) for i in order]
+        return [Choice(ranker.entries[numbers[i]], rows[i], float(scores[i])) for i in order]
 
     def _features(
-        self, number: int, reading: Reading, ranking: Ranking, facets: dict[str, float], province: str,
-        said: str | None, asked: frozenset[str], words: frozenset[str],
-    ) -> list[float]:  # fmt: skip
-        ranker = self._ranker
-        entry = ranker.entries[number]
-        fact = entry.kind == "fact"
-        topic = max(-8.0, float(ranking.log_probabilities[ranker.class_number(entry.topic)]))
-        facet = max(-6.0, facets.get(entry.facet, -6.0))
-        elsewhere = entry.province != NATIONAL and entry.province != (said or province)
-        shared = len(asked & self._numbers[number]) if fact else 0
-        folded = f" {reading.folded} "
-        hits = sum(f" {keyword} " in folded for keyword in self._keywords[number]) if self._keywords[number] else 0
-        title = self._titles[number]
-        return [
-            topic,
-            0.0 if fact else facet,
-            facet if fact else 0.0,
-            float(ranking.entry_scores[number]) / max(ranking.entry_most, 1e-6),
-            1.0 if fact else 0.0,
-            1.0 if said and entry.province == said else 0.0,
-            1.0 if said and elsewhere else 0.0,
-            (1.0 if entry.province == province != NATIONAL else -1.0 if elsewhere else 0.0) if not said else 0.0,
-            float(min(shared, 3)),
-            float(min(len(asked) - shared, 3)) if fact else 0.0,
-            float(min(hits, 3)),
-            len(title & words) / max(len(title), 2) if fact else 0.0,
-        ]
+        self, numbers: NDArray[np.int64], reading: Reading, ranking: Ranking, facets: dict[str, float], province: str,
+        said: str | None,
+    ) -> Floats:  # fmt: skip
+        """Candidates × features."""
+        rows = np.zeros((len(numbers), len(FEATURES)), dtype=np.float32)
+        fact = self._is_fact[numbers]
+        place = self._place[numbers]
+        rows[:, _TOPIC] = np.maximum(ranking.log_probabilities[self._class[numbers]], -8.0)
+        by_facet = np.asarray([max(-6.0, facets.get(facet, -6.0)) for facet in self._facet_names], dtype=np.float32)
+        facet = by_facet[self._facet[numbers]]
+        rows[:, _FACET] = np.where(fact, 0.0, facet)
+        rows[:, _FACET_OF_FACT] = np.where(fact, facet, 0.0)
+        rows[:, _ENTRY] = ranking.entry_scores[numbers] / max(ranking.entry_most, 1e-6)
+        rows[:, _IS_FACT] = fact
+        here = self._places.get(said or province, -1)
+        elsewhere = (place != 0) & (place != here)
+        if said:
+            rows[:, _PLACE_SAID] = place == here
+            rows[:, _PLACE_OTHERWISE] = elsewhere
+        else:
+            rows[:, _PLACE_CONTEXT] = np.where((place == here) & (place != 0), 1.0, np.where(elsewhere, -1.0, 0.0))
+        asked, words, folded = numbers_in(reading.folded), frozenset(reading.words), f" {reading.folded} "
+        for row, number in enumerate(numbers):
+            if self._keywords[number]:
+                rows[row, _KEYWORDS] = min(sum(keyword in folded for keyword in self._keywords[number]), 3)
+            if fact[row]:
+                title = self._titles[number]
+                rows[row, _SPECIFIC] = len(title & words) / max(len(title), 2)
+                if asked:
+                    shared = len(asked & self._numbers[number])
+                    rows[row, _NUMBERS] = min(shared, 3)
+                    rows[row, _NUMBERS_MISSED] = min(len(asked) - shared, 3)
+        return rows

@@ -7,6 +7,32 @@ from functools import cache
 from knowledge.reading import Reading, load_yaml
 from knowledge.text import fold
 
+# words that alone ask nothing
+_FILLING = frozenset(
+    [
+        "em",
+        "anh",
+        "chị",
+        "bạn",
+        "chú",
+        "bác",
+        "cô",
+        "tôi",
+        "mình",
+        "nhiều",
+        "lắm",
+        "quá",
+        "rồi",
+        "dữ",
+        "thiệt",
+        "thật",
+        "vậy",
+        "thôi",
+        "tốt",
+        "hay",
+        "ok",
+    ]
+)
 _SMALL_TALK = ("goodbye", "thanks", "who", "identity", "greeting", "acknowledgement")
 
 
@@ -48,10 +74,10 @@ def find_small_talk(reading: Reading) -> str | None:
     rest = " ".join(fold(word) for word in reading.words)
     if rest in known:
         return known[rest]
-    if reading.words or not bare:
+    if not bare or not set(reading.words) <= _FILLING:
         return None
     # nothing but courtesy: thanks, a farewell or a greeting by the strongest word
     for kind, marks in (("thanks", ("cam on", "thanks", "thank")), ("goodbye", ("tam biet", "bye"))):
         if any(mark in reading.folded for mark in marks):
             return kind
-    return "greeting"
+    return "acknowledgement" if reading.words else "greeting"

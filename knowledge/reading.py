@@ -122,6 +122,13 @@ def _speller() -> Speller:
     return Speller(load_language(), keep=_english()[1])
 
 
+def forget_readings() -> None:
+    """Drop what was cached of an older language model; only the training writes a new one while it runs."""
+    load_language.cache_clear()
+    _speller.cache_clear()
+    read.cache_clear()
+
+
 def _chat_spelling(word: str) -> str | None:
     """A known word that a chat spelling stands for; None when the word needs no such reading."""
     language = load_language()

@@ -6,6 +6,7 @@ counts beside its bare form, so that an exact match beats a folded twin.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -25,7 +26,7 @@ class Index:
 
     def __init__(self, rows: Iterable[Mapping[str, float]], *, lengths: Sequence[float] | None = None) -> None:
         self._terms: dict[str, int] = {}
-        terms, texts, counts, sizes = [], [], [], []
+        terms, texts, counts, sizes = array("i"), array("i"), array("f"), array("f")
         lookup = self._terms
         number = -1
         for number, row in enumerate(rows):
@@ -38,7 +39,7 @@ class Index:
             sizes.append(size)
         self.size = number + 1
         count_of_terms = len(lookup)
-        term_ids = np.asarray(terms, dtype=np.int32)
+        term_ids = np.frombuffer(terms, dtype=np.int32) if terms else np.zeros(0, dtype=np.int32)
         order = np.argsort(term_ids, kind="stable")
         self._rows = np.asarray(texts, dtype=np.int32)[order]
         values = np.asarray(counts, dtype=np.float32)[order]
@@ -54,9 +55,9 @@ class Index:
         self._dense = self._as_matrix(count_of_terms) if self.size <= _DENSE_ROWS else None
         self._unknown = float(np.log1p(2 * self.size + 1)) if self.size else 1.0
 
-    def _as_matrix(self, count_of_terms: int) -> Floats:
+    def _as_matrix(self, count_of_terms: int) -> NDArray[np.float16]:
         """Terms × rows: where there are few rows, a query is one small product."""
-        matrix = np.zeros((count_of_terms, self.size), dtype=np.float32)
+        matrix = np.zeros((count_of_terms, self.size), dtype=np.float16)
         terms = np.repeat(np.arange(count_of_terms), np.diff(self._starts))
         matrix[terms, self._rows] = self._impacts
         return matrix
@@ -76,7 +77,7 @@ class Index:
                 return np.zeros(self.size, dtype=np.float32), most
             numbers = [number for number, _ in found]
             counts = np.asarray([count for _, count in found], dtype=np.float32)
-            return counts @ self._dense[numbers], most + float(counts @ self._weight[numbers])
+            return counts @ self._dense[numbers].astype(np.float32), most + float(counts @ self._weight[numbers])
         rows: list[NDArray[np.int32]] = []
         impacts: list[Floats] = []
         starts, weights = self._starts, self._weight

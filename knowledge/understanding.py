@@ -25,7 +25,7 @@ from knowledge.fixed import find_sensitive, find_small_talk
 from knowledge.followups import split_questions, topic_prior
 from knowledge.places import find_province
 from knowledge.ranking import BARE, OFFTOPIC, Ranker, Ranking
-from knowledge.reading import Reading, read
+from knowledge.reading import Reading, load_yaml, read
 from knowledge.schema import Document, Entry
 from knowledge.taxonomy import NATIONAL, SOURCES_FACET
 from knowledge.text import fold
@@ -101,6 +101,7 @@ class Thresholds:
     ``answer``: least confidence for an answer; ``clarify``: least confidence for a question back; ``outside``: the
     share of probability on other matters from which on a message is refused; ``runner_up``: least probability of
     another topic to be offered beneath an answer; ``second``: least confidence of each half of a double question;
+    ``offered``: least probability of a topic to be offered beneath a refusal;
     ``fact_of_document``: how much of the message an entry must explain to answer in place of the document's card.
     """
 
@@ -109,110 +110,14 @@ class Thresholds:
     outside: float = 0.5
     runner_up: float = 0.02
     second: float = 0.7
-    fact_of_document: float = 0.2
+    offered: float = 0.04
+    fact_of_document: float = 0.24
 
 
 ENTRY_FEATURE = FEATURES.index("entry")
 _DEFAULT_CALIBRATION = (3.0, 2.0, -2.0, 1.0, -1.5)
-# words that ask for a document itself: what it is about, who issued it, whether it is in force
-_ABOUT_DOCUMENTS = frozenset(
-    [
-        "là",
-        "gì",
-        "nói",
-        "về",
-        "của",
-        "do",
-        "ai",
-        "ký",
-        "ban",
-        "hành",
-        "ngày",
-        "nào",
-        "năm",
-        "còn",
-        "hết",
-        "hiệu",
-        "lực",
-        "không",
-        "chưa",
-        "văn",
-        "bản",
-        "số",
-        "quyết",
-        "định",
-        "nghị",
-        "thông",
-        "tư",
-        "luật",
-        "kế",
-        "hoạch",
-        "chương",
-        "trình",
-        "nội",
-        "dung",
-        "có",
-        "được",
-        "thay",
-        "thế",
-        "bằng",
-        "cái",
-        "này",
-        "đó",
-        "cho",
-        "xin",
-        "em",
-        "tôi",
-        "hỏi",
-        "thế",
-        "bị",
-        "sửa",
-        "đổi",
-        "bổ",
-        "sung",
-        "áp",
-        "dụng",
-        "vẫn",
-        "quy",
-        "định",
-        "quy",
-        "việc",
-        "lĩnh",
-        "vực",
-        "vấn",
-        "đề",
-        "tỉnh",
-        "ủy",
-        "ủy",
-        "ban",
-        "nhân",
-        "dân",
-        "chính",
-        "phủ",
-        "thủ",
-        "tướng",
-        "bộ",
-        "trung",
-        "ương",
-        "và",
-        "các",
-        "những",
-        "theo",
-        "trong",
-        "như",
-        "sao",
-        "vậy",
-        "thì",
-        "mấy",
-        "cơ",
-        "quan",
-        "tên",
-        "đầy",
-        "đủ",
-        "tóm",
-        "tắt",
-    ]
-)
+# asked for as a word of its own: the register does not know who signed
+_ASKS_MORE = frozenset({"ký"})
 _DOCUMENT_FACETS = frozenset({"muc-ho-tro", "ho-so", "doi-tuong", "thu-tuc", "chi-phi"})
 
 
@@ -229,6 +134,7 @@ class Understander:
         self.thresholds = thresholds or Thresholds(**fitted.get("thresholds", {}))
         self.facets = FacetReader(self.ranker.trained)
         self.entries = EntryChooser(self.ranker)
+        self._about_documents = frozenset(load_yaml("phrases")["about_documents"])
         self._calibration = tuple(fitted.get("calibration", _DEFAULT_CALIBRATION))
 
     # -- the decisions, in order ------------------------------------------------------------------------------------
@@ -297,10 +203,12 @@ class Understander:
     def _entry_on(self, document: Document, reading: Reading, province: str, said: str | None) -> Entry | None:
         """The entry that answers what a message asks about a document; None where it asks for the document itself."""
         named = set(fold(f"{document.number} {document.kind} {document.issuer}").replace("/", " ").split())
-        asked = [w for w in reading.words if fold(w) not in named and w not in _ABOUT_DOCUMENTS and not w[0].isdigit()]
+        asked = [
+            w for w in reading.words if fold(w) not in named and w not in self._about_documents and not w[0].isdigit()
+        ]
         places = {word for p in self.knowledge.taxonomy.provinces.values() for word in fold(p.name).split()}
         asked = [word for word in asked if fold(word) not in places]
-        if len(asked) < 2:
+        if len(asked) < 2 and not _ASKS_MORE & set(asked):
             return None
         ranking = self.ranker.rank(reading, prior={document.topic: 2.0})
         facets = self.facets.read(reading)
@@ -418,7 +326,8 @@ class Understander:
                 referral=label.removeprefix("ref:"),
                 candidates=candidates,
             )
-        return Understanding(Outcome.NO_ANSWER, sure, reason=Reason.NOT_IN_KB, candidates=candidates)
+        near = tuple(c for c in candidates if c.score >= self.thresholds.offered)[:2]
+        return Understanding(Outcome.NO_ANSWER, sure, reason=Reason.NOT_IN_KB, candidates=candidates, alternatives=near)
 
     # -- two questions in one message -------------------------------------------------------------------------------
 
