@@ -33,6 +33,7 @@ from handlers import desk_turn
 from handlers.bursts import is_file, is_free_text
 from handlers.context import Decision, DepartmentProfile, TurnContext, TurnLog
 from handlers.dialogue import decide
+from handlers.masking import mask_within
 from handlers.messages import IncomingMessage, Reply, SentFile
 from handlers.standing import ChannelTraits, DeskNeeded, Standing
 from handlers.state import DialogueState
@@ -285,7 +286,7 @@ class Dispatcher:
             details = {
                 "candidates": [[c.topic, c.facet, c.article, c.score] for c in understanding.candidates],
                 "alternatives": [c.topic for c in understanding.alternatives],
-                "explain": understanding.explain,
+                "explain": mask_within(understanding.explain),
             }
         return {
             "key": key, "text": entry.text, "text_folded": fold(entry.text) if entry.text else None,

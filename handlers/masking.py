@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import Any
 
 import phonenumbers
 
@@ -42,3 +43,14 @@ def mask_name(name: str) -> str:
     if len(words) < 2:
         return f"{name[:1]}•••"
     return " ".join([*(f"{word[0]}." for word in words[:-1]), words[-1]])
+
+
+def mask_within(value: Any) -> Any:
+    """``value`` with every text in it masked, however deep it stands in lists and mappings."""
+    if isinstance(value, str):
+        return mask_personal_data(value)
+    if isinstance(value, dict):
+        return {key: mask_within(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask_within(item) for item in value]
+    return value
