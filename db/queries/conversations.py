@@ -198,11 +198,14 @@ def finish_turn(connection: Connection, turn: FinishedTurn) -> list[int]:
         values = {**turn.log, "department_id": row.department_id, "channel": row.channel, "created_at": turn.now}
         statement = insert(Turn).values(conversation_id=turn.conversation_id, **values).returning(Turn.id)
         turn_id = connection.execute(statement).scalar_one()
-    connection.execute(
+    read = connection.execute(
         update(InboxMessage)
-        .where(InboxMessage.id.in_(turn.inbox_ids))
+        .where(InboxMessage.id.in_(turn.inbox_ids), InboxMessage.status == InboxStatus.NEW)
         .values(status=InboxStatus.DONE, turn_id=turn_id, error=None)
-    )
+    ).rowcount
+    if read != len(turn.inbox_ids):
+        # PostgreSQL shows each statement of a read its own moment: the version may be newer than the messages
+        raise StaleConversation(turn.conversation_id)
     if turn.feedback is not None:
         key, verdict = turn.feedback
         connection.execute(

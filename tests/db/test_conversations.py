@@ -57,6 +57,18 @@ async def test_of_two_turns_from_one_version_one_is_stale(database: Database) ->
     assert await database.read(lambda c: conversations.read_turn(c, conversation_id)) is None
 
 
+async def test_messages_another_turn_has_read_are_not_answered_again(database: Database) -> None:
+    conversation_id, _ = await _accept(database, "u1")
+    waiting = await database.read(lambda c: conversations.read_turn(c, conversation_id))
+    assert waiting is not None
+    ids = [row.id for row in waiting.messages]
+    await database.write(lambda c: conversations.finish_turn(c, _turn(conversation_id, 0, ids)))
+    with pytest.raises(StaleConversation):
+        await database.write(lambda c: conversations.finish_turn(c, _turn(conversation_id, 1, ids)))
+    replies = await database.read(lambda c: conversations.replies_after(c, conversation_id, seq=0))
+    assert [row.seq for row in replies] == [1, 2]
+
+
 async def test_replies_of_a_conversation_are_claimed_one_after_the_other(database: Database) -> None:
     for person in ("p1", "p2"):
         conversation_id, _ = await _accept(database, f"u-{person}", person)
