@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import time
 from collections import OrderedDict
 from typing import Any
 
-import orjson
 from telegram import CallbackQuery, Message, Update
 from telegram.constants import ChatType
 
 from bot.channels.base import Envelope
 from bot.channels.telegram_render import sendable
+from bot.channels.wire import load_json
 from bot.errors import Unreadable
 from desk.files import SIZE_LIMIT
 from handlers.messages import IncomingMessage, MessageKind, SentFile
@@ -34,22 +33,6 @@ _KINDS = {
 _WITH_FILES = {MessageKind.PHOTO, MessageKind.VOICE, MessageKind.VIDEO, MessageKind.FILE}
 _START = re.compile(r"/start(?:@\w+)?(?:\s|$)")
 _ADDRESSED = re.compile(r"^(/\w+)@\w+")
-
-
-def load_json(raw: bytes) -> Any:
-    """The value; also with broken surrogates or huge numbers in it, which only the slower parser takes.
-
-    Raises:
-        ValueError: It is not JSON.
-    """
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        raise ValueError("not JSON") from None
 
 
 class Presses:

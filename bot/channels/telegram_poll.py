@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import TelegramError
 
 from bot.channels.base import Channel
-from bot.channels.telegram_parse import load_json
+from bot.channels.wire import load_json
 from bot.errors import ChannelError, ChannelUnavailable, CredentialsRejected, RetryLater
 from bot.inbox import Inbox
 from bot.leases import LeaseKeeper
