@@ -137,7 +137,7 @@ class Service:
 
     def _replies_queued(self, channel: str, conversation_id: int) -> None:
         if deliverer := self.deliverers.get(channel):
-            deliverer.wake()
+            deliverer.wake(conversation_id)
         else:
             self.follower.notify(conversation_id)
 

@@ -10,8 +10,8 @@ import asyncio
 import datetime as dt
 import random
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import structlog
 from aiolimiter import AsyncLimiter
@@ -33,8 +33,10 @@ from bot.leases import LeaseKeeper
 from bot.metrics import OUTBOX
 from bot.notices import Wording
 from db.engine import Database
-from db.queries import conversations, operations, reach
+from db.queries import conversations, operations, outbox, reach
 from handlers.pending import merge_pending
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -69,15 +71,20 @@ class Deliverer:
         self._chat_interval = 1.0 / channel.chat_rate
         self._chat_next: dict[int, float] = {}
         self._busy: dict[int, asyncio.Task[None]] = {}
+        self._again: set[int] = set()
+        self._more = False
         self._wakeup = asyncio.Event()
         self._paused_until = 0.0
         self._down = False
         self._noted_at = 0.0
         self._closing = False
 
-    def wake(self) -> None:
-        """Something was queued."""
-        self._wakeup.set()
+    def wake(self, conversation_id: int) -> None:
+        """Something was queued for a conversation."""
+        if conversation_id in self._busy:
+            self._again.add(conversation_id)
+        else:
+            self._wakeup.set()
 
     async def run(self) -> None:
         """Send until closed."""
@@ -106,26 +113,36 @@ class Deliverer:
         limit = SENDS_AT_ONCE - len(self._busy)
         busy = list(self._busy)
         rows = await self._database.write(
-            lambda c: conversations.claim_replies(c, channel=self._channel.name, busy=busy, now=now, limit=limit)
+            lambda c: outbox.claim_replies(c, channel=self._channel.name, busy=busy, now=now, limit=limit)
         )
+        self._more = len(rows) == limit
         for row in rows:
-            task = asyncio.create_task(self._deliver(row), name=f"send-{row.id}")
+            task = asyncio.create_task(self._deliver_all(row), name=f"send-{row.id}")
             self._busy[row.conversation_id] = task
             task.add_done_callback(lambda _, key=row.conversation_id: self._done(key))  # type: ignore[misc]
         return len(rows)
 
     def _done(self, conversation_id: int) -> None:
         self._busy.pop(conversation_id, None)
-        self._wakeup.set()
+        if self._more or conversation_id in self._again:
+            self._again.discard(conversation_id)
+            self._wakeup.set()
 
-    async def _deliver(self, row: Row[Any]) -> None:
+    async def _deliver_all(self, first: Row[Any]) -> None:
+        """Deliver what is queued for a conversation, one after the other, until the next one has to wait."""
+        row: Row[Any] | None = first
+        while row is not None:
+            row = await self._deliver(row)
+
+    async def _deliver(self, row: Row[Any]) -> Row[Any] | None:
+        """Send a reply and store what became of it; the conversation's next one, if that may go at once."""
         failure: ChannelError | None = None
         external_id = None
         ids = [row.id]
         try:
             await self._respect_rates(row.conversation_id)
             if not self._lease.still_held():
-                return  # whoever holds the lease now will send it
+                return None  # whoever holds the lease now will send it
             self._check_window(row)
             external_id = await self._send(row, ids)
         except ChannelError as error:
@@ -136,9 +153,9 @@ class Deliverer:
             log.exception("send_failed", channel=self._channel.name, outbox_id=row.id)
             failure = PayloadRejected(type(error).__name__)
         if failure is None:
-            await self._record(lambda: self._sent(ids, external_id))
-        else:
-            await self._record(lambda: self._failed(row, failure))
+            return await self._record(lambda: self._sent(row, ids, external_id))
+        await self._record(lambda: self._failed(row, failure))
+        return None
 
     def _check_window(self, row: Row[Any]) -> None:
         """Raises WindowClosed when the channel would not deliver to this person now."""
@@ -162,18 +179,16 @@ class Deliverer:
             return await self._channel.send_quoting(row.external_id, reply, row.in_reply_to)
         return await self._channel.send(row.external_id, reply)
 
-    async def _record(self, write: Any) -> None:
+    async def _record(self, write: Callable[[], Awaitable[T]]) -> T | None:
         """Keep trying until the result of a send is stored: sending again would be the alternative."""
         while True:
             try:
-                await write()
+                return await write()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("delivery_result_waits", channel=self._channel.name, error=type(error).__name__)
                 await asyncio.sleep(IDLE_S)
                 if self._closing:
-                    return
-            else:
-                return
+                    return None
 
     async def _respect_rates(self, conversation_id: int) -> None:
         """Wait for the chat's turn (a short burst may go at once, then ``chat_rate``) and for the channel's."""
@@ -187,26 +202,29 @@ class Deliverer:
             await asyncio.sleep(wait)
         await self._overall.acquire()
 
-    async def _sent(self, ids: Sequence[int], external_id: str | None) -> None:
+    async def _sent(self, row: Row[Any], ids: Sequence[int], external_id: str | None) -> Row[Any] | None:
+        """Store that a reply was sent and begin the conversation's next one, in one transaction."""
         now = dt.datetime.now(dt.UTC)
         note = time.monotonic() - self._noted_at > NOTE_EVERY_S or self._down
+        may_go_on = not self._closing and time.monotonic() >= self._paused_until and self._lease.still_held()
 
-        def write(connection: Any) -> None:
-            for outbox_id in ids:
-                conversations.mark_sent(connection, outbox_id, external_id=external_id, now=now)
+        def write(connection: Any) -> Row[Any] | None:
+            outbox.mark_sent(connection, ids, external_id=external_id, now=now)
             if note:
                 operations.note_channel(
                     connection, department_id=self._department_id, channel=self._channel.name,
                     account=self._channel.account, last_sent_at=now,
                 )  # fmt: skip
+            return outbox.claim_next(connection, row.conversation_id, now=now) if may_go_on else None
 
-        await self._database.write(write)
+        following = await self._database.write(write)
         if note:
             self._noted_at = time.monotonic()
         OUTBOX.labels(self._channel.name, "sent").inc()
         if self._down:
             self._down = False
             log.info("channel_back", channel=self._channel.name)
+        return following
 
     async def _failed(self, row: Row[Any], error: ChannelError) -> None:
         now = dt.datetime.now(dt.UTC)
@@ -219,11 +237,11 @@ class Deliverer:
                     self._paused_until = max(self._paused_until, time.monotonic() + pause_s)
                 later = now + dt.timedelta(seconds=error.after_s)
                 await self._database.write(
-                    lambda c: conversations.retry_later(c, row.id, not_before=later, error=code, count=False)
+                    lambda c: outbox.retry_later(c, row.id, not_before=later, error=code, count=False)
                 )
             case RecipientUnreachable():
                 await self._database.write(
-                    lambda c: conversations.recipient_unreachable(c, row.conversation_id, error=code, now=now)
+                    lambda c: outbox.recipient_unreachable(c, row.conversation_id, error=code, now=now)
                 )
             case WindowClosed():
                 await self._database.write(
@@ -235,14 +253,14 @@ class Deliverer:
                 await self._database.write(lambda c: self._move(c, row, error.external_id, now))
             case PayloadRejected():
                 log.error("reply_rejected", channel=self._channel.name, outbox_id=row.id, code=error.code)
-                await self._database.write(lambda c: conversations.give_up(c, row.id, error=code))
+                await self._database.write(lambda c: outbox.give_up(c, row.id, error=code))
             case ChannelUnavailable() | CredentialsRejected() | _:
                 await self._unavailable(row, error, code, now)
 
     @staticmethod
     def _move(connection: Any, row: Row[Any], external_id: str, now: dt.datetime) -> None:
         conversations.move_conversation(connection, row.conversation_id, external_id=external_id)
-        conversations.retry_later(connection, row.id, not_before=now, error="RecipientMoved")
+        outbox.retry_later(connection, row.id, not_before=now, error="RecipientMoved")
 
     async def _unavailable(self, row: Row[Any], error: ChannelError, code: str, now: dt.datetime) -> None:
         if isinstance(error, CredentialsRejected):
@@ -253,10 +271,10 @@ class Deliverer:
 
         def write(connection: Any) -> None:
             if now - row.created_at > GIVE_UP_AFTER:
-                conversations.give_up(connection, row.id, error=code)
+                outbox.give_up(connection, row.id, error=code)
             else:
                 later = now + dt.timedelta(seconds=backoff_s(row.attempts))
-                conversations.retry_later(connection, row.id, not_before=later, error=code)
+                outbox.retry_later(connection, row.id, not_before=later, error=code)
             operations.note_channel(
                 connection, department_id=self._department_id, channel=self._channel.name,
                 account=self._channel.account, last_error=code, last_error_at=now,

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db.models import ConsentChoice, DataRight, LinkPurpose
-from db.queries import conversations, requests
+from db.queries import outbox, requests
 from desk import actions, consent, drafts, files, handover, links, privacy
 from desk.change import TEXT_LIMIT
 from desk.consent import Purpose
@@ -171,7 +171,7 @@ def _make_form_link(turn: DeskTurn, command: commands.MakeFormLink) -> None:
     )
     link = f"{turn.page_url or ''}/yeu-cau#{token}"
     reply = Reply(say("form.web_link", link=link))
-    conversations.queue_reply(turn.connection, turn.conversation_id, reply.to_json(), now=turn.now)
+    outbox.queue_reply(turn.connection, turn.conversation_id, reply.to_json(), now=turn.now)
 
 
 def _open_privacy_task(turn: DeskTurn, command: commands.OpenPrivacyTask) -> None:

@@ -32,7 +32,7 @@ from bot.rates import RateLimit
 from bot.web import BodyTooLarge, client_address, read_body
 from bot.web_token import WebTokens
 from db.engine import Database
-from db.queries import conversations
+from db.queries import conversations, outbox
 from handlers.messages import IncomingMessage, MessageKind
 from handlers.texts import say
 
@@ -88,7 +88,7 @@ class Follower:
                 continue
             try:
                 latest = await self._database.read(
-                    lambda c, f=followed: conversations.latest_seqs(c, f)  # type: ignore[misc]
+                    lambda c, f=followed: outbox.latest_seqs(c, f)  # type: ignore[misc]
                 )
             except (SQLAlchemyError, OSError):
                 continue
@@ -160,7 +160,7 @@ class WebChat:
         conversation = await self.tokens.conversation(request)
         if conversation is None:
             return JSONResponse({"replies": [], "own": []})
-        rows = await self._database.read(lambda c: conversations.replies_after(c, conversation.id, seq=after))
+        rows = await self._database.read(lambda c: outbox.replies_after(c, conversation.id, seq=after))
         result: dict[str, Any] = {"replies": [_event(row) for row in rows], "own": []}
         if request.query_params.get("own"):
             own = await self._database.read(lambda c: conversations.messages_of(c, conversation.id))
@@ -194,7 +194,7 @@ class WebChat:
             while not self._follower.closing.is_set() and time.monotonic() < ends_at:
                 event.clear()
                 rows = await self._database.read(
-                    lambda c, a=after: conversations.replies_after(c, conversation_id, seq=a)  # type: ignore[misc]
+                    lambda c, a=after: outbox.replies_after(c, conversation_id, seq=a)  # type: ignore[misc]
                 )
                 for row in rows:
                     after = row.seq

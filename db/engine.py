@@ -1,8 +1,8 @@
 """The database as the rest of the product sees it: ``read`` and ``write`` take a plain function of a connection.
 
-A write function runs inside a transaction of its own savepoint; functions waiting at the same moment share one
-commit. On SQLite a single thread owns the write connection and takes the write lock at the start; on PostgreSQL a few
-connections do the same over asyncpg. The functions are the same for both.
+Write functions waiting at the same moment share one transaction and its commit; one that raises is taken out and the
+others are run again. On SQLite a single thread owns the write connection and takes the write lock at the start; on
+PostgreSQL a few connections do the same over asyncpg. The functions are the same for both.
 """
 
 from __future__ import annotations
@@ -78,23 +78,30 @@ def postgres_engine(url: URL, *, pool_size: int = WRITE_LANES + 4) -> AsyncEngin
     )  # fmt: skip
 
 
-def _run_batch(connection: Connection, batch: list[_Pending]) -> list[tuple[_Pending, Any, Exception | None]]:
-    """Run every function of a batch, each in its own savepoint so that one failing spares the others."""
-    results: list[tuple[_Pending, Any, Exception | None]] = []
+class _Refused(Exception):  # noqa: N818 - it says what became of one function of a batch
+    """A function of a batch raised: the batch is run again without it."""
+
+    def __init__(self, item: _Pending, error: Exception) -> None:
+        super().__init__()
+        self.item = item
+        self.error = error
+
+
+def _run_batch(connection: Connection, batch: list[_Pending]) -> list[Any]:
+    values = []
     for item in batch:
         try:
-            if len(batch) == 1:
-                results.append((item, item.run(connection), None))
-            else:
-                with connection.begin_nested():
-                    results.append((item, item.run(connection), None))
+            values.append(item.run(connection))
         except DBAPIError:
-            raise  # the transaction itself may be lost: the caller decides
-        except Exception as error:  # noqa: BLE001 - handed to whoever asked for the write
-            results.append((item, None, error))
-            if len(batch) == 1:
-                connection.rollback()
-    return results
+            raise  # the transaction itself may be lost: each function gets one of its own
+        except Exception as error:
+            raise _Refused(item, error) from error
+    return values
+
+
+def _fail(item: _Pending, error: Exception) -> None:
+    if not item.future.done():
+        item.future.set_exception(error)
 
 
 class Database:
@@ -133,8 +140,8 @@ class Database:
     async def write(self, run: Statements[T]) -> T:
         """Run ``run`` in a transaction; returns after the commit that holds its changes.
 
-        ``run`` may be run again when the batch it shared had to be rolled back, so it must not have effects outside the
-        database. An exception it raises undoes its own changes only and is raised here.
+        ``run`` may be run again when the transaction it shared had to be rolled back, so it must not have effects
+        outside the database. An exception it raises undoes its own changes only and is raised here.
         """
         if self._closed:
             raise RuntimeError("the database is closed")
@@ -149,45 +156,42 @@ class Database:
     async def _drain(self) -> None:
         while self._pending:
             batch = [self._pending.popleft() for _ in range(min(BATCH_LIMIT, len(self._pending)))]
+            await self._settle(batch)
+
+    async def _settle(self, batch: list[_Pending]) -> None:
+        """Run a batch in one transaction; whatever fails in it is told so and costs the others only a second run."""
+        while batch:
             try:
-                results = await self._commit(batch)
+                values = await self._commit(batch)
+            except _Refused as refused:
+                _fail(refused.item, refused.error)
+                batch = [item for item in batch if item is not refused.item]
             except Exception as error:  # noqa: BLE001 - every waiting caller learns of it
-                results = await self._one_by_one(batch, error)
-            for item, value, failure in results:
-                if item.future.done():
-                    continue
-                if failure is None:
-                    item.future.set_result(value)
+                if len(batch) == 1:
+                    _fail(batch[0], error)
                 else:
-                    item.future.set_exception(failure)
+                    for item in batch:
+                        await self._settle([item])
+                return
+            else:
+                for item, value in zip(batch, values, strict=True):
+                    if not item.future.done():
+                        item.future.set_result(value)
+                return
 
-    async def _one_by_one(
-        self, batch: list[_Pending], error: Exception
-    ) -> list[tuple[_Pending, Any, Exception | None]]:
-        """After a batch was lost (a deadlock, a constraint): each function in a transaction of its own."""
-        if len(batch) == 1:
-            return [(batch[0], None, error)]
-        results: list[tuple[_Pending, Any, Exception | None]] = []
-        for item in batch:
-            try:
-                results += await self._commit([item])
-            except Exception as failure:  # noqa: BLE001 - handed to whoever asked for the write
-                results.append((item, None, failure))
-        return results
-
-    async def _commit(self, batch: list[_Pending]) -> list[tuple[_Pending, Any, Exception | None]]:
+    async def _commit(self, batch: list[_Pending]) -> list[Any]:
         if self.is_sqlite:
             return await asyncio.get_running_loop().run_in_executor(self._writer, self._commit_sqlite, batch)
         async with self._async_engine.connect() as connection:
-            results = await connection.run_sync(_run_batch, batch)
+            values = await connection.run_sync(_run_batch, batch)
             await connection.commit()
-            return results
+            return values
 
-    def _commit_sqlite(self, batch: list[_Pending]) -> list[tuple[_Pending, Any, Exception | None]]:
+    def _commit_sqlite(self, batch: list[_Pending]) -> list[Any]:
         with self._write_engine.connect() as connection:
-            results = _run_batch(connection, batch)
+            values = _run_batch(connection, batch)
             connection.commit()
-            return results
+            return values
 
     async def close(self) -> None:
         """Finish what was asked for, then release every connection."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from db.queries import conversations
+from db.queries import outbox
 
 NOTICES: Mapping[str, frozenset[str]] = {
     key: frozenset(fields.split())
@@ -50,4 +50,4 @@ def queue(connection: Connection, conversation_id: int, key: str, *, now: dt.dat
     if NOTICES[key] != fields.keys():
         raise ValueError(f"{key} takes {sorted(NOTICES[key])}, not {sorted(fields)}")
     plain = {name: value.isoformat() if isinstance(value, dt.datetime) else value for name, value in fields.items()}
-    return conversations.queue_notice(connection, conversation_id, notice=key, fields=plain, now=now)
+    return outbox.queue_notice(connection, conversation_id, notice=key, fields=plain, now=now)

@@ -60,6 +60,8 @@ def split_text(text: str, limit: int) -> list[str]:
 
 def _fitting(text: str, limit: int) -> int:
     """How many characters fit."""
+    if units(_escape(text)) <= limit:
+        return len(text)
     size = 0
     for index, character in enumerate(text):
         size += units(_escape(character))

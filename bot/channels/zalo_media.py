@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.config import Settings
 from db.engine import Database
 from db.models import MediaStatus
-from db.queries import conversations, zalo
+from db.queries import outbox, zalo
 from handlers.messages import Reply
 from handlers.texts import say
 
@@ -208,7 +208,7 @@ class MediaFetcher:
 
         def write(connection: Connection) -> None:
             if zalo.media_lost(connection, row.id, error=code):
-                conversations.queue_reply(connection, row.conversation_id, Reply(text).to_json(), now=now)
+                outbox.queue_reply(connection, row.conversation_id, Reply(text).to_json(), now=now)
 
         await self._database.write(write)
         log.warning("media_lost", media_id=row.id, code=code)

@@ -10,7 +10,7 @@ import pytest
 
 from db.engine import Database
 from db.errors import StaleConversation
-from db.queries import conversations, departments
+from db.queries import conversations, departments, outbox
 from tests.conftest import MakeSettings
 
 NOW = dt.datetime(2026, 11, 22, 3, 0, tzinfo=dt.UTC)
@@ -52,7 +52,7 @@ async def test_of_two_turns_from_one_version_one_is_stale(database: Database) ->
         *(database.write(lambda c: conversations.finish_turn(c, turn)) for _ in range(5)), return_exceptions=True
     )
     assert sum(isinstance(r, StaleConversation) for r in results) == 4
-    replies = await database.read(lambda c: conversations.replies_after(c, conversation_id, seq=0))
+    replies = await database.read(lambda c: outbox.replies_after(c, conversation_id, seq=0))
     assert [row.seq for row in replies] == [1, 2]
     assert await database.read(lambda c: conversations.read_turn(c, conversation_id)) is None
 
@@ -65,7 +65,7 @@ async def test_messages_another_turn_has_read_are_not_answered_again(database: D
     await database.write(lambda c: conversations.finish_turn(c, _turn(conversation_id, 0, ids)))
     with pytest.raises(StaleConversation):
         await database.write(lambda c: conversations.finish_turn(c, _turn(conversation_id, 1, ids)))
-    replies = await database.read(lambda c: conversations.replies_after(c, conversation_id, seq=0))
+    replies = await database.read(lambda c: outbox.replies_after(c, conversation_id, seq=0))
     assert [row.seq for row in replies] == [1, 2]
 
 
@@ -75,15 +75,21 @@ async def test_replies_of_a_conversation_are_claimed_one_after_the_other(databas
         await database.write(lambda c, i=conversation_id: conversations.finish_turn(c, _turn(i, 0, [])))
 
     def claim(busy: list[int]):
-        return lambda c: conversations.claim_replies(c, channel="telegram", busy=busy, now=NOW)
+        return lambda c: outbox.claim_replies(c, channel="telegram", busy=busy, now=NOW)
 
     first = await database.write(claim([]))
     assert len(first) == 2
     assert await database.write(claim([row.conversation_id for row in first])) == []
-    await database.write(lambda c: conversations.mark_sent(c, first[0].id, external_id="9", now=NOW))
+    await database.write(lambda c: outbox.mark_sent(c, [first[0].id], external_id="9", now=NOW))
     second = await database.write(claim([first[1].conversation_id]))
     assert [row.conversation_id for row in second] == [first[0].conversation_id]
     assert second[0].id != first[0].id
+    following = lambda row: lambda c: outbox.claim_next(c, row.conversation_id, now=NOW)  # noqa: E731
+    again = await database.write(following(first[1]))
+    assert again is not None
+    assert again.id == first[1].id, "its first reply is not sent yet"
+    await database.write(lambda c: outbox.mark_sent(c, [second[0].id], external_id="10", now=NOW))
+    assert await database.write(following(second[0])) is None
 
 
 async def test_an_unreachable_person_stops_only_their_own_replies(database: Database) -> None:
@@ -92,8 +98,8 @@ async def test_an_unreachable_person_stops_only_their_own_replies(database: Data
         conversation_id, _ = await _accept(database, f"u-{person}", person)
         await database.write(lambda c, i=conversation_id: conversations.finish_turn(c, _turn(i, 0, [])))
         ids.append(conversation_id)
-    await database.write(lambda c: conversations.recipient_unreachable(c, ids[0], error="403", now=NOW))
-    rows = await database.write(lambda c: conversations.claim_replies(c, channel="telegram", busy=[], now=NOW))
+    await database.write(lambda c: outbox.recipient_unreachable(c, ids[0], error="403", now=NOW))
+    rows = await database.write(lambda c: outbox.claim_replies(c, channel="telegram", busy=[], now=NOW))
     assert [row.conversation_id for row in rows] == [ids[1]]
 
 
@@ -109,7 +115,7 @@ async def test_texts_are_erased_after_their_time_and_waiting_ones_are_not(databa
     erased = await database.write(lambda c: conversations.erase_texts(c, before=NOW - dt.timedelta(days=30)))
     assert erased >= 4
     assert await database.read(lambda c: conversations.messages_of(c, old)) == []
-    replies = await database.read(lambda c: conversations.replies_after(c, old, seq=0))
+    replies = await database.read(lambda c: outbox.replies_after(c, old, seq=0))
     assert {row.reply["body"] for row in replies} == {""}
     kept = await database.read(lambda c: conversations.read_turn(c, waiting))
     assert kept is not None

@@ -10,7 +10,7 @@ import pytest
 
 from db.errors import StaleConversation
 from db.models import Priority, RequestStatus
-from db.queries import conversations, operations
+from db.queries import conversations, operations, outbox
 from db.queries import desk as desk_queries
 from desk import actions, consent, files, timers
 from desk.change import Actor
@@ -382,7 +382,7 @@ async def test_many_officers_and_the_person_at_once_keep_numbers_in_order(world:
             for action, actor in who
         )
     )
-    rows = await world.read(lambda c: conversations.replies_after(c, person, seq=0))
+    rows = await world.read(lambda c: outbox.replies_after(c, person, seq=0))
     assert [row.seq for row in rows] == list(range(1, 14))
     assert (await world.row(filed)).version == 1 + 12 + 6
     assert len(await world.messages(filed)) == 1 + 12 + 6
@@ -446,7 +446,7 @@ async def test_unknown_requests_and_other_departments(world: World) -> None:
 async def test_deliveries_show_beside_the_messages(world: World) -> None:
     _, filed = await world.filed_by_somebody()
     said = await world.act(actions.reply, filed, await world.officer(), text="Chào bà")
-    await world.write(lambda c: conversations.give_up(c, said.outbox_id, error="RecipientUnreachable: 403"))
+    await world.write(lambda c: outbox.give_up(c, said.outbox_id, error="RecipientUnreachable: 403"))
     message = (await world.messages(filed))[-1]
     assert (message.delivery, message.delivery_error) == ("undeliverable", "RecipientUnreachable: 403")
 

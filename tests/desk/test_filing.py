@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 
 from db.models import Request, RequestFile
-from db.queries import conversations, drafts, request_files
+from db.queries import conversations, drafts, outbox, request_files
 from db.queries import desk as desk_queries
 from desk import actions, consent, files
 from desk import drafts as forms
@@ -225,7 +225,7 @@ async def test_filing_inside_a_turn_orders_its_notice_after_the_replies(world: W
         return actions.file(connection, world.desk, filing=filing, now=NOW)
 
     await world.write(turn)
-    rows = await world.read(lambda c: conversations.replies_after(c, person, seq=0))
+    rows = await world.read(lambda c: outbox.replies_after(c, person, seq=0))
     assert [row.seq for row in rows] == [1, 2]
     assert rows[1].reply["notice"] == "request.filed"
     conversation = await world.read(lambda c: conversations.lock_conversation(c, person))

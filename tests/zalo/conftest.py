@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from bot.channels.zalo import ZaloChannel
 from bot.config import Settings
 from db.models import Alert, Conversation, InboxMessage, InboxStatus, OutboxMessage, OutboxStatus, ZaloToken
-from db.queries import conversations
+from db.queries import outbox
 from handlers.messages import Reply
 from tests.fakes.zalo import FakeZalo, ZaloUser
 from tests.harness import Running, running_service
@@ -81,7 +81,7 @@ class Zalo:
         conversation = await self.conversation(person)
         now = dt.datetime.now(dt.UTC)
         reply = Reply(text).to_json()
-        await self.database.write(lambda c: conversations.queue_reply(c, conversation.id, reply, now=now))
+        await self.database.write(lambda c: outbox.queue_reply(c, conversation.id, reply, now=now))
 
     async def travel(self, hours: float) -> None:
         """Let ``hours`` pass: Zalo's clock goes on, and what we stored is that much older."""
