@@ -19,6 +19,7 @@ from stdnum.vn import mst
 from desk.text import clean_line
 
 PHONE_EXAMPLE = "0912 345 678"
+LANDLINE_EXAMPLE = "0272 3826 199"
 TAX_EXAMPLE = "0100109106"
 NAME_LIMIT = 160
 ORGANISATION_LIMIT = 240
@@ -32,6 +33,17 @@ _OLD_PREFIXES = {
     "0127": "081", "0128": "078", "0129": "082", "0162": "032", "0163": "033", "0164": "034", "0165": "035",
     "0166": "036", "0167": "037", "0168": "038", "0169": "039", "0186": "056", "0188": "058", "0199": "059",
 }  # fmt: skip
+# The area codes of before 2017, where no mobile number begins so today, and what they became (plan of the Bộ Thông tin
+# và Truyền thông of 2016); a number is only converted where it is none as typed and one afterwards.
+_OLD_AREAS = {
+    "0210": "0210", "0240": "0204", "0241": "0222", "0280": "0208", "0281": "0209", "0230": "0215", "0231": "0213",
+    "0320": "0220", "0321": "0221", "0350": "0228", "0351": "0226", "0500": "0262", "0501": "0261", "0510": "0235",
+    "0511": "0236", "0650": "0274", "0651": "0271", "0710": "0292", "0711": "0293", "0780": "0290", "0781": "0291",
+    "031": "0225", "053": "0233", "054": "0234", "057": "0257", "060": "0260", "061": "0251", "062": "0252",
+    "063": "0263", "064": "0254", "066": "0276", "067": "0277", "068": "0259", "072": "0272", "073": "0273",
+    "074": "0294", "075": "0275", "04": "024",
+}  # fmt: skip
+_OR = re.compile(r"[/,;&]|\b(?:hoặc|hoac|và|va|hay)\b", re.IGNORECASE)
 _NOT_CONTACTS = {PhoneNumberType.PREMIUM_RATE, PhoneNumberType.TOLL_FREE, PhoneNumberType.SHARED_COST}
 
 
@@ -45,7 +57,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Phone:
-    """A phone number in E.164. ``confirm`` names why to ask once: ``old_prefix`` (converted) or ``unusual``."""
+    """A phone number in E.164. ``confirm`` names why to ask: ``old_prefix``, ``old_area`` (converted), ``unusual``."""
 
     e164: str
     confirm: str | None = None
@@ -71,15 +83,21 @@ def mask_phone(e164: str) -> str:
 def read_phone(text: str) -> Phone | Problem:
     """The number a person typed or shared, as one to call them on.
 
-    Old eleven-digit mobiles are converted; mobile numbers the metadata does not know yet are taken. Both say so in
-    ``confirm``. Problems: ``phone.empty``, ``phone.letters`` (``found``), ``phone.too_short`` and ``phone.too_long``
-    (``digits``, ``wanted``), ``phone.service`` (1900, 1800), ``phone.prefix`` (``prefix``), ``phone.invalid``.
+    Words around it («sđt 0912…», «0912… nhé») are left out. Old eleven-digit mobiles and old area codes are converted;
+    mobile numbers the metadata does not know yet are taken. These say so in ``confirm``. Problems: ``phone.empty``,
+    ``phone.several``, ``phone.letters`` (``found``), ``phone.too_short`` and ``phone.too_long`` (``digits``,
+    ``wanted``), ``phone.area_code`` (``digits``), ``phone.service`` (1900, 1800), ``phone.prefix`` (``prefix``),
+    ``phone.invalid``.
     """
-    compact = _SEPARATORS.sub("", clean_line(text).translate(_LOOK_ALIKES))
+    line = clean_line(text)
+    if sum(_count_digits(part) >= 9 for part in _OR.split(line)) > 1:
+        return Problem("phone.several", {"example": PHONE_EXAMPLE})
+    line = _without_words(line, least=7)
+    compact = _SEPARATORS.sub("", line.translate(_LOOK_ALIKES))
     if not compact:
         return Problem("phone.empty", {"example": PHONE_EXAMPLE})
-    if letters := re.sub(r"[+\d]", "", compact):
-        return Problem("phone.letters", {"found": letters[:20], "example": PHONE_EXAMPLE})
+    if re.sub(r"[+\d]", "", compact):
+        return Problem("phone.letters", {"found": _strange(line, "+"), "example": PHONE_EXAMPLE})
     foreign = compact.startswith(("+", "00")) and not compact.startswith(("+84", "0084"))
     if foreign:
         return _read_foreign("+" + compact.lstrip("+0"))
@@ -94,9 +112,43 @@ def read_phone(text: str) -> Phone | Problem:
         if phonenumbers.number_type(number) in _NOT_CONTACTS:
             return Problem("phone.service", {"number": national, "example": PHONE_EXAMPLE})
         return Phone(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    if landline := _of_old_area(national):
+        return Phone(landline, "old_area")
     if _MOBILE.fullmatch(national):
         return Phone("+84" + national[1:], "unusual")
     return _what_is_wrong(national)
+
+
+def _count_digits(text: str) -> int:
+    return sum(character.isdigit() for character in text)
+
+
+def _without_words(line: str, *, least: int) -> str:
+    """A number without the words before and after it, where at least so many digits are left."""
+    parts = line.replace(":", ": ").split()
+    while parts and not _count_digits(parts[0]) and any(letter.isalpha() for letter in parts[0]):
+        parts.pop(0)
+    while parts and not _count_digits(parts[-1]) and any(letter.isalpha() for letter in parts[-1]):
+        parts.pop()
+    number = " ".join(parts)
+    return number.rstrip(".,") if _count_digits(number) >= least else line
+
+
+def _strange(line: str, allowed: str = "") -> str:
+    """What of a number is no digit, as it was typed."""
+    kept = _SEPARATORS.sub("", line)
+    return "".join(one for one in kept if not one.translate(_LOOK_ALIKES).isdigit() and one not in allowed)[:20]
+
+
+def _of_old_area(national: str) -> str | None:
+    for length in (4, 3, 2):
+        area = _OLD_AREAS.get(national[:length])
+        if area is None or national[length : length + 1] in ("", "0", "1", "9"):  # no landline begins so
+            continue
+        number = phonenumbers.parse(area + national[length:], "VN")
+        if phonenumbers.is_valid_number(number) and phonenumbers.number_type(number) == PhoneNumberType.FIXED_LINE:
+            return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return None
 
 
 def _national(compact: str) -> str:
@@ -123,6 +175,8 @@ def _read_foreign(compact: str) -> Phone | Problem:
 def _what_is_wrong(national: str) -> Problem:
     if re.match(r"1[89]00", national):
         return Problem("phone.service", {"number": national, "example": PHONE_EXAMPLE})
+    if 6 <= len(national) <= 8 and not national.startswith(("0", "1")):
+        return Problem("phone.area_code", {"digits": len(national), "example": LANDLINE_EXAMPLE})
     wanted = 11 if national.startswith("02") else 10
     details: dict[str, Any] = {"digits": len(national), "wanted": wanted, "example": PHONE_EXAMPLE}
     if len(national) < wanted:
@@ -156,16 +210,18 @@ def mask_tax_code(value: str) -> str:
 def read_tax_code(text: str, *, today: dt.date | None = None) -> TaxCode | Problem:
     """The tax code a person typed.
 
-    Problems: ``tax.empty``, ``tax.letters`` (``found``), ``tax.length`` (``digits``), ``tax.check_digit``,
-    ``tax.branch`` (the three digits after the hyphen), ``tax.number``, ``tax.personal`` (``part``: ``century`` or
-    ``year``). All with ``example``.
+    Words around it («MST 0100…») are left out. Problems: ``tax.empty``, ``tax.letters`` (``found``), ``tax.length``
+    (``digits``), ``tax.check_digit``, ``tax.branch`` (the three digits after the hyphen), ``tax.number``,
+    ``tax.personal_century`` (``digit``, the fourth) and ``tax.personal_year`` (``digits``, the fifth and sixth). All
+    with ``example``.
     """
-    compact = _SEPARATORS.sub("", clean_line(text).translate(_LOOK_ALIKES))
+    line = _without_words(clean_line(text), least=5)
+    compact = _SEPARATORS.sub("", line.translate(_LOOK_ALIKES))
     example = {"example": TAX_EXAMPLE}
     if not compact:
         return Problem("tax.empty", example)
-    if letters := re.sub(r"\d", "", compact):
-        return Problem("tax.letters", {"found": letters[:20], **example})
+    if re.sub(r"\d", "", compact):
+        return Problem("tax.letters", {"found": _strange(line), **example})
     if len(compact) == 12:
         return _read_personal(compact, today or dt.datetime.now(dt.UTC).date())
     if len(compact) not in (10, 13):
@@ -186,9 +242,9 @@ def _read_personal(digits: str, today: dt.date) -> TaxCode | Problem:
     example = {"example": "079084000999"}
     century = int(digits[3])
     if century > 3:
-        return Problem("tax.personal", {"part": "century", **example})
+        return Problem("tax.personal_century", {"digit": digits[3], **example})
     if 1900 + century // 2 * 100 + int(digits[4:6]) > today.year:
-        return Problem("tax.personal", {"part": "year", **example})
+        return Problem("tax.personal_year", {"digits": digits[4:6], **example})
     return TaxCode(digits, "personal")
 
 

@@ -1,144 +1,189 @@
-"""Provinces however typed: today's 34 by today's and the 63 old names, without diacritics, misspelt, inside an address.
+"""Places however typed: today's provinces and communes, by today's names and by all that were used before 1/7/2025.
 
-Below the province nothing is looked up: commune and street are kept as typed.
+Without diacritics, abbreviated, misspelt, inside an address. Nothing is guessed silently: what may mean several places
+comes back as several, none of them sure; what is not known stays in ``rest`` as it was typed.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-import yaml
-from rapidfuzz import fuzz, process
+from desk.place_finding import Area, Candidate, Finding
+from desk.place_reading import read_words
+from desk.place_table import Province, Unit, load_provinces, load_table, split_title
+from desk.text import fold
 
-from desk.text import clean_line, fold
+__all__ = [
+    "Area", "PlaceMatch", "Province", "communes_of", "find_places", "place_names", "place_of", "province_name",
+    "provinces", "show_place", "today_of",
+]  # fmt: skip
 
-SURE = 88.0
-POSSIBLE = 70.0
-LEAD = 8.0
-WORDS = 5
-_WORD = re.compile(r"[^\W_]+")
-_TITLES = {("tinh",), ("tp",), ("thanh", "pho"), ("t",)}
-_EDGE = " ,.;:-–—/()"
-
-
-@dataclass(frozen=True)
-class Province:
-    """A province of today with the former ones it holds (id, name), its own former self left out."""
-
-    id: str
-    name: str
-    was: tuple[tuple[str, str], ...] = ()
+CHOICES = 4
+TOLERANCE = 9  # less than what one more word explained counts for
 
 
 @dataclass(frozen=True)
 class PlaceMatch:
-    """A province a text may mean.
+    """A place a text may mean.
 
-    ``old`` and ``old_name`` are set when a former province was named. ``rest`` is the text without the province: the
-    commune and street. ``is_sure`` means that nothing else comes close; otherwise let the person choose.
+    ``commune`` is the code of today's commune, None when the text names none that is known. ``old`` is the former
+    province and ``former`` the code of the former commune or district, where the text names one. ``rest`` is what else
+    was typed: house, street, hamlet. ``is_sure`` means that nothing else comes close; otherwise let the person choose.
     """
 
     province: str
-    name: str
     old: str | None
-    old_name: str | None
+    commune: str | None
+    former: str | None
     rest: str
     score: float
     is_sure: bool
 
+    @property
+    def name(self) -> str:
+        """Today's province."""
+        return load_provinces()[0][self.province].name
 
-@dataclass(frozen=True)
-class _Name:
-    province: str
-    old: str | None
-    label: str
+    @property
+    def old_name(self) -> str | None:
+        """The former province, where it has another name today."""
+        return dict(load_provinces()[0][self.province].was).get(self.old or "")
 
+    @property
+    def is_district(self) -> bool:
+        """Whether it is a former district of which no commune is known."""
+        return self.commune is None and self.former is not None
 
-@cache
-def _table() -> tuple[Mapping[str, Province], Mapping[tuple[str, ...], _Name]]:
-    data = yaml.safe_load(Path(__file__).with_name("provinces.yaml").read_text(encoding="utf-8"))
-    provinces: dict[str, Province] = {}
-    names: dict[tuple[str, ...], _Name] = {}
-    for row in data:
-        was = row.get("was", [])
-        provinces[row["id"]] = Province(row["id"], row["name"], tuple((old["id"], old["name"]) for old in was))
-        for entry, old in [(row, None), *((old, old["id"]) for old in was)]:
-            for name in (entry["name"], *entry.get("aliases", [])):
-                names[_words(name)] = _Name(row["id"], old, entry["name"])
-    return provinces, names
+    @property
+    def former_name(self) -> str | None:
+        """The former commune or district as it was called: ``Xã Tân Trạch, Huyện Cần Đước``."""
+        unit = load_table().former.get(self.former or "")
+        return _former_name(unit) if unit else None
 
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(fold(text)))
+    @property
+    def label(self) -> str:
+        """For a person to choose by: the place of today, and what it was."""
+        return show_place(self.province, self.old, self.commune, self.former)
 
 
 def provinces() -> Sequence[Province]:
     """Today's provinces, in the order of their names."""
-    return sorted(_table()[0].values(), key=lambda province: fold(province.name))
+    return sorted(load_provinces()[0].values(), key=lambda province: fold(province.name))
 
 
 def province_name(province: str | None, old: str | None = None) -> str:
     """How a kept place is shown: ``Vĩnh Long (Bến Tre cũ)``; empty when it is not known."""
-    found = _table()[0].get(province or "")
+    found = load_provinces()[0].get(province or "")
     if found is None:
         return ""
     former = dict(found.was).get(old or "")
     return f"{found.name} ({former} cũ)" if former else found.name
 
 
-def find_places(text: str, *, limit: int = 3) -> Sequence[PlaceMatch]:
-    """The provinces a text may mean, best first; empty when none comes near.
+@cache
+def _today() -> Mapping[str, Area]:
+    """Every province's id, former ones too, as an area."""
+    return {
+        id_: Area(row.id, None if id_ == row.id else id_)
+        for row in load_provinces()[0].values() for id_ in (row.id, *(old for old, _ in row.was))
+    }  # fmt: skip
 
-    The last name in an address counts: ``Phường Long An, Tây Ninh`` is in Tây Ninh.
-    """
-    cleaned = clean_line(unicodedata.normalize("NFC", text))[:300]
-    spans = [(match.start(), match.end()) for match in _WORD.finditer(cleaned)]
-    folded = [fold(cleaned[start:end]) for start, end in spans]
-    if not folded:
+
+def today_of(province: str | None) -> str | None:
+    """The id of today's province for an id of today or before; None for anything else."""
+    area = _today().get(province or "")
+    return area.province if area else None
+
+
+def communes_of(district: str | None) -> Sequence[PlaceMatch]:
+    """Today's communes that a former district went to, by its code; empty when it is not known."""
+    unit = load_table().former.get(district or "")
+    if unit is None or not unit.is_district:
         return []
-    _, names = _table()
-    for end in range(len(folded), 0, -1):
-        for start in range(max(0, end - WORDS), end):
-            if name := names.get(tuple(folded[start:end])):
-                return [_match(name, cleaned, spans, folded, (start, end), 100.0, is_sure=True)]
-    return _fuzzy(cleaned, spans, folded, limit)
+    found = [PlaceMatch(unit.province, unit.old, code, unit.code, "", 100.0, is_sure=False) for code in unit.today]
+    return sorted(found, key=lambda match: fold(load_table().today[match.commune or ""].name))
 
 
-def _fuzzy(cleaned: str, spans: list[tuple[int, int]], folded: list[str], limit: int) -> Sequence[PlaceMatch]:
-    _, names = _table()
-    joined = {"".join(words): name for words, name in names.items() if len("".join(words)) > 3}
-    best: dict[tuple[str, str | None], tuple[float, _Name, tuple[int, int]]] = {}
-    for start in range(max(0, len(folded) - WORDS), len(folded)):
-        said = "".join(folded[start:])
-        for label, score, _ in process.extract(said, joined.keys(), scorer=fuzz.ratio, score_cutoff=POSSIBLE, limit=5):
-            name = joined[label]
-            key = (name.province, name.old)
-            if key not in best or best[key][0] < score:
-                best[key] = (score, name, (start, len(folded)))
-    ranked = sorted(best.values(), key=lambda found: -found[0])[:limit]
-    second = ranked[1][0] if len(ranked) > 1 else 0.0
+def place_of(code: str, former: str | None = None) -> PlaceMatch | None:
+    """The place of a code that was chosen: a commune of today, with the former unit it was named by, or a district.
+
+    None when there is no such unit, or the former one did not go to that commune.
+    """
+    table = load_table()
+    unit, old = table.find(code), table.former.get(former or "")
+    if unit is None or (former and old is None):
+        return None
+    if unit.former is None:
+        if old is not None and unit.code not in old.today:
+            return None
+        return PlaceMatch(
+            unit.province, old.old if old else None, unit.code, old.code if old else None, "", 100.0, is_sure=True
+        )
+    if not unit.is_district or old is not None:
+        return None
+    return PlaceMatch(unit.province, unit.old, None, unit.code, "", 100.0, is_sure=True)
+
+
+def show_place(
+    province: str | None, old: str | None = None, commune: str | None = None, former: str | None = None,
+    rest: str | None = None,
+) -> str:  # fmt: skip
+    """A kept place: ``Ấp 3, Xã Mỹ Lệ, Tây Ninh (Long An cũ), trước là Xã Tân Trạch, Huyện Cần Đước``."""
+    table = load_table() if commune or former else None
+    today = table.today.get(commune or "") if table else None
+    unit = table.former.get(former or "") if table else None
+    parts = [rest, today.name if today else None, province_name(province, old)]
+    if unit is not None and today is None:
+        parts.insert(1, f"{unit.name} cũ")
+    elif unit is not None:
+        parts.append(f"trước là {_former_name(unit)}")
+    return ", ".join(part for part in parts if part)
+
+
+def place_names(commune: str | None, former: str | None) -> Sequence[str]:
+    """The names, without titles, that a kept place may be looked for by: of today, of then, of its district then."""
+    table = load_table() if commune or former else None
+    if table is None:
+        return []
+    unit = table.former.get(former or "")
+    units = (table.today.get(commune or ""), unit, table.former.get(unit.district or "") if unit else None)
+    return [split_title(found.name)[1] for found in units if found is not None]
+
+
+def _former_name(unit: Unit) -> str:
+    district = load_table().former.get(unit.district or "")
+    return f"{unit.name}, {district.name}" if district else unit.name
+
+
+# -- finding --------------------------------------------------------------------------------------------------------
+
+
+def find_places(
+    text: str, province: str | None = None, *, within: Area | None = None, limit: int = CHOICES
+) -> Sequence[PlaceMatch]:
+    """The places a text may mean, best first; empty when none comes near.
+
+    ``province`` (an id of today or before) is where the person probably is: it only ranks. ``within`` is what they
+    said before: the text is read as lying there, unless it names another province itself.
+    The last province of an address counts: ``Phường Long An, Tây Ninh`` is in Tây Ninh.
+    """
+    words = read_words(text)
+    if not words:
+        return []
+    found = Finding(words, load_table(), within).candidates()
+    near = today_of(province)
+    best = max((candidate.score for candidate in found), default=0)
+    kept: dict[tuple[str | None, ...], Candidate] = {}
+    for candidate in sorted(found, key=lambda one: (-one.score, one.commune or "", one.former or "")):
+        if candidate.score > best - TOLERANCE:
+            kept.setdefault(candidate.outcome, candidate)
+    ranked = sorted(kept.values(), key=lambda one: one.province != near)
+    if within is not None:
+        ranked.sort(key=lambda one: one.province != within.province)
+    is_sure = len(ranked) == 1 and ranked[0].is_certain
     return [
-        _match(name, cleaned, spans, folded, span, score,
-               is_sure=number == 0 and score >= SURE and score - second >= LEAD)
-        for number, (score, name, span) in enumerate(ranked)
-    ]  # fmt: skip
-
-
-def _match(
-    name: _Name, cleaned: str, spans: list[tuple[int, int]], folded: list[str], span: tuple[int, int], score: float, *,
-    is_sure: bool,
-) -> PlaceMatch:  # fmt: skip
-    first, last = span
-    for title in _TITLES:
-        if tuple(folded[max(0, first - len(title)) : first]) == title:
-            first -= len(title)
-            break
-    before, after = cleaned[: spans[first][0]].strip(_EDGE), cleaned[spans[last - 1][1] :].strip(_EDGE)
-    rest = ", ".join(part for part in (before, after) if part and fold(part) != "cu")
-    today = _table()[0][name.province]
-    return PlaceMatch(name.province, today.name, name.old, name.label if name.old else None, rest, score, is_sure)
+        PlaceMatch(one.province, one.old, one.commune, one.former, words.rest(one.explained), one.score, is_sure)
+        for one in ranked[:limit]
+    ]

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db.queries import request_search
+from db.queries.request_search import Found
 from desk.codes import find_code
+from desk.places import place_names
 from desk.text import words
 
 TEXT_WORDS = 80
@@ -24,7 +26,8 @@ def _digits(text: str) -> str:
 def request_words(request: Any) -> list[str]:
     """The words of a row of ``requests``: code, who, phone (whole, its last six and four digits), what it is about."""
     found = [request.code.replace("-", "").lower(), request.code[5:].lower()]
-    for value in (request.name, request.organisation, request.place):
+    named = place_names(request.commune, request.former_unit)
+    for value in (request.name, request.organisation, request.place, *named):
         found += words(value or "")
     for number in (request.phone, request.tax_code):
         if number:
@@ -48,9 +51,19 @@ def query_words(text: str) -> list[str]:
     return list(dict.fromkeys(numbers + words(_NUMBER.sub(" ", text))))[:8]
 
 
+def find(
+    connection: Connection, text: str, *, department_id: int, before_id: int | None = None, limit: int = 25
+) -> Found:
+    """The requests that a search by code, name, phone, organisation or words finds, newest first, and whether to go on.
+
+    What was found may be fewer than ``limit`` while older ones have yet to be looked for, from ``next_before`` on.
+    """
+    found = query_words(text)
+    return request_search.search(connection, found, department_id=department_id, before_id=before_id, limit=limit)
+
+
 def search(
     connection: Connection, text: str, *, department_id: int, before_id: int | None = None, limit: int = 25
 ) -> Sequence[int]:
-    """Ids of the requests that a search by code, name, phone, organisation or words finds, newest first."""
-    found = query_words(text)
-    return request_search.search(connection, found, department_id=department_id, before_id=before_id, limit=limit)
+    """The ids alone of what ``find`` finds."""
+    return find(connection, text, department_id=department_id, before_id=before_id, limit=limit).ids

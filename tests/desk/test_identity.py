@@ -17,7 +17,9 @@ TODAY = dt.date(2026, 11, 22)
 @pytest.mark.parametrize(
     "typed",
     ["0912345678", "+84912345678", "84912345678", "0084912345678", "912345678", "0912.345.678", "0912 345 678",
-     "(+84) 0912-345-678", "09l2345678", "O912345678", " 0912 345 678\n"],
+     "(+84) 0912-345-678",
+     "sđt 0912345678", "dt:0912.345.678 nhé", "0912 345 678 (Hoa)", "zalo 0912345678 ạ",
+     "09l2345678", "O912345678", " 0912 345 678\n"],
 )  # fmt: skip
 def test_a_mobile_number_however_typed(typed: str) -> None:
     phone = read_phone(typed)
@@ -35,6 +37,11 @@ def test_a_mobile_number_however_typed(typed: str) -> None:
         ("01662345678", "+84362345678", "old_prefix"),
         ("0121 234 5678", "+84792345678", "old_prefix"),
         ("+84 166 234 5678", "+84362345678", "old_prefix"),
+        ("072 3826199", "+842723826199", "old_area"),
+        ("075.3822324", "+842753822324", "old_area"),
+        ("0321 3863827", "+842213863827", "old_area"),
+        ("04 38251234", "+842438251234", "old_area"),
+        ("02723826199 máy lẻ", "+842723826199", None),
         ("0521123456", "+84521123456", "unusual"),
         ("0551234567", "+84551234567", "unusual"),
         ("+1 415 555 2671", "+14155552671", None),
@@ -56,8 +63,13 @@ def test_other_numbers_that_are_taken(typed: str, e164: str, confirm: str | None
         ("1900 1234", "phone.service", {"number": "19001234"}),
         ("18001098", "phone.service", {"number": "18001098"}),
         ("115", "phone.too_short", {"digits": 3, "wanted": 10}),
-        ("số của em", "phone.letters", {}),
+        ("số của em", "phone.letters", {"found": "sốcủaem"}),
+        ("09123x45678", "phone.letters", {"found": "x"}),
+        ("09l23x45678", "phone.letters", {"found": "x"}),
         ("+1 23", "phone.invalid", {}),
+        ("0912345678 hoặc 0987654321", "phone.several", {}),
+        ("0912345678/0987654321", "phone.several", {}),
+        ("091234567890987654321", "phone.too_long", {"digits": 21}),
     ],
 )
 def test_what_is_wrong_with_a_number(typed: str, key: str, fields: dict[str, Any]) -> None:
@@ -66,6 +78,10 @@ def test_what_is_wrong_with_a_number(typed: str, key: str, fields: dict[str, Any
     assert problem.key == key
     assert problem.fields["example"] == "0912 345 678"
     assert fields.items() <= problem.fields.items()
+
+
+def test_a_number_without_its_area_code_is_told_so() -> None:
+    assert read_phone("3826199") == Problem("phone.area_code", {"digits": 7, "example": "0272 3826 199"})
 
 
 @given(st.text(max_size=40))
@@ -91,6 +107,7 @@ def test_nothing_typed_breaks_the_readers(typed: str) -> None:
         ("01.00112437-001", "0100112437-001", "branch"),
         ("079084000999", "079084000999", "personal"),
         ("O1OO1O91O6", "0100109106", "organisation"),
+        ("MST: 0100109106 ạ", "0100109106", "organisation"),
     ],
 )
 def test_tax_codes(typed: str, value: str, kind: str) -> None:
@@ -111,9 +128,9 @@ def test_a_personal_number_is_masked_and_a_companys_is_not() -> None:
         ("0100109106-000", "tax.branch", {}),
         ("8500000000", "tax.number", {}),
         ("12345", "tax.length", {"digits": 5}),
-        ("079984000999", "tax.personal", {"part": "century"}),
-        ("079284000999", "tax.personal", {"part": "year"}),
-        ("không có", "tax.letters", {}),
+        ("079984000999", "tax.personal_century", {"digit": "9"}),
+        ("079284000999", "tax.personal_year", {"digits": "84"}),
+        ("không có", "tax.letters", {"found": "khôngcó"}),
     ],
 )
 def test_what_is_wrong_with_a_tax_code(typed: str, key: str, fields: dict[str, Any]) -> None:
