@@ -1,10 +1,18 @@
 """The tables, a file per noun."""
 
 from db.models.conversation import Conversation, InboxMessage, InboxStatus, OutboxMessage, OutboxStatus, Turn
-from db.models.department import Department, SignInThrottle, StaffMember, StaffRole, StaffSession
-from db.models.desk import CalendarDay, DayKind, DeskSettings, Handover, RoutingRule, Unit, UnitMember
+from db.models.department import (
+    Department,
+    SignInThrottle,
+    StaffMember,
+    StaffRecoveryCode,
+    StaffRole,
+    StaffSecondFactor,
+    StaffSession,
+)
+from db.models.desk import CalendarDay, CannedReply, DayKind, DeskSettings, Handover, RoutingRule, Unit, UnitMember
 from db.models.knowledge import KnowledgeRecord, KnowledgeState, KnowledgeVersion, RecordStatus
-from db.models.operations import Alert, AuditEvent, ChannelState, Job, Lease
+from db.models.operations import Alert, AuditEvent, ChannelState, ChannelSwitch, Job, Lease, SwitchMode
 from db.models.privacy import Consent, ConsentChoice, DataRight, DataTask, DataTaskStatus
 from db.models.request import (
     LinkPurpose,
@@ -19,13 +27,15 @@ from db.models.request import (
     RequestStatus,
     RequestWord,
 )
-from db.models.zalo import MediaStatus, ZaloMedia, ZaloPerson, ZaloToken
+from db.models.zalo import ZaloMedia, ZaloPerson, ZaloToken
 
 __all__ = [
     "Alert",
     "AuditEvent",
     "CalendarDay",
+    "CannedReply",
     "ChannelState",
+    "ChannelSwitch",
     "Consent",
     "ConsentChoice",
     "Conversation",
@@ -44,7 +54,6 @@ __all__ = [
     "KnowledgeVersion",
     "Lease",
     "LinkPurpose",
-    "MediaStatus",
     "MessageAuthor",
     "OutboxMessage",
     "OutboxStatus",
@@ -61,8 +70,11 @@ __all__ = [
     "RoutingRule",
     "SignInThrottle",
     "StaffMember",
+    "StaffRecoveryCode",
     "StaffRole",
+    "StaffSecondFactor",
     "StaffSession",
+    "SwitchMode",
     "Turn",
     "Unit",
     "UnitMember",

@@ -16,8 +16,8 @@ class Conversation(OfDepartment, Base):
     """A person on one channel. ``version`` grows by one with every turn and orders whoever writes.
 
     ``last_interaction_at`` is the messenger's own time of the last thing that lets us write to the person, on channels
-    with such a window. Until ``paused_until`` a human answers and the assistant is silent. Until ``files_wanted_until``
-    files that arrive are fetched and kept; otherwise only their kind is.
+    with such a window. Until ``paused_until`` a human answers and the assistant is silent. ``pause_told_at`` is when
+    the person was last told that the whole channel is paused.
     """
 
     __tablename__ = "conversations"
@@ -35,7 +35,7 @@ class Conversation(OfDepartment, Base):
     unreachable_at: Mapped[dt.datetime | None]
     last_interaction_at: Mapped[dt.datetime | None]
     paused_until: Mapped[dt.datetime | None]
-    files_wanted_until: Mapped[dt.datetime | None]
+    pause_told_at: Mapped[dt.datetime | None]
 
 
 class InboxStatus(StrEnum):
@@ -130,6 +130,9 @@ class OutboxMessage(OfDepartment, Base):
         UniqueConstraint("conversation_id", "seq"),
         Index("ix_outbox_messages_queued", "channel", "id", sqlite_where=text("status = 'queued'"),
               postgresql_where=text("status = 'queued'")),
+        Index("ix_outbox_messages_unsent", "department_id", "id",
+              sqlite_where=text("status IN ('waiting_window', 'undeliverable')"),
+              postgresql_where=text("status IN ('waiting_window', 'undeliverable')")),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)

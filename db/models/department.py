@@ -13,7 +13,11 @@ from db.base import Base, OfDepartment
 
 
 class Department(Base):
-    """A provincial Department of Science and Technology. What is None is said to be unknown, never guessed."""
+    """A provincial Department of Science and Technology. What is None is said to be unknown, never guessed.
+
+    ``source_hash`` is that of the profile file it came from. A row with ``edited_in_console`` is left alone by an
+    import; ``version`` grows with each change, so that a stale form cannot overwrite.
+    """
 
     __tablename__ = "departments"
 
@@ -28,6 +32,8 @@ class Department(Base):
     website: Mapped[str | None]
     privacy_contact: Mapped[str | None]
     source_hash: Mapped[str | None] = mapped_column(String(64))
+    edited_in_console: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[dt.datetime]
 
 
@@ -61,8 +67,32 @@ class StaffMember(OfDepartment, Base):
     last_signed_in_at: Mapped[dt.datetime | None]
 
 
+class StaffSecondFactor(OfDepartment, Base):
+    """What makes a member's one-time codes. The secret is sealed with a key of the installation, never plain.
+
+    ``last_step`` is the time step of the last code that was taken: it and every earlier one are refused from then on.
+    """
+
+    __tablename__ = "staff_second_factors"
+
+    staff_member_id: Mapped[int] = mapped_column(ForeignKey("staff_members.id"), primary_key=True)
+    sealed_secret: Mapped[str]
+    last_step: Mapped[int]
+    created_at: Mapped[dt.datetime]
+
+
+class StaffRecoveryCode(OfDepartment, Base):
+    """A code for who lost the device, good once; only a keyed hash is kept."""
+
+    __tablename__ = "staff_recovery_codes"
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    staff_member_id: Mapped[int] = mapped_column(ForeignKey("staff_members.id"), index=True)
+    used_at: Mapped[dt.datetime | None]
+
+
 class StaffSession(OfDepartment, Base):
-    """A signed-in browser; only the hash of its token is kept."""
+    """A signed-in browser; only the hash of its token is kept. ``is_verified``: the second factor was given too."""
 
     __tablename__ = "staff_sessions"
 
@@ -71,6 +101,8 @@ class StaffSession(OfDepartment, Base):
     created_at: Mapped[dt.datetime]
     last_seen_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime] = mapped_column(index=True)
+    is_verified: Mapped[bool]
+    user_agent: Mapped[str | None] = mapped_column(String(200))
 
 
 class SignInThrottle(Base):

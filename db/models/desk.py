@@ -82,6 +82,19 @@ class CalendarDay(OfDepartment, Base):
     created_at: Mapped[dt.datetime]
 
 
+class CannedReply(OfDepartment, Base):
+    """A text officers send often, with ``{placeholders}``; of one unit, or of all when ``unit_id`` is None."""
+
+    __tablename__ = "canned_replies"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))
+    title: Mapped[str] = mapped_column(String(120))
+    text: Mapped[str]
+    updated_by: Mapped[int | None] = mapped_column(ForeignKey("staff_members.id"))
+    updated_at: Mapped[dt.datetime]
+
+
 class Handover(OfDepartment, Base):
     """An officer holds a conversation: until ``ended_at`` or ``expires_at`` the bot is silent in it."""
 

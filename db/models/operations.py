@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
@@ -56,6 +57,33 @@ class ChannelState(OfDepartment, Base):
     last_error_at: Mapped[dt.datetime | None]
 
 
+class SwitchMode(StrEnum):
+    """Whether a channel works. A paused one tells each person why, once, and keeps what they write."""
+
+    ON = "on"
+    PAUSED = "paused"
+    OFF = "off"
+
+
+class ChannelSwitch(OfDepartment, Base):
+    """What an administrator set a channel to; a channel without a row is on.
+
+    ``notice`` is what people are told while it is paused; ``paused_at`` is when this pause began, and a changed notice
+    begins no new one.
+    """
+
+    __tablename__ = "channel_switches"
+    __table_args__ = (UniqueConstraint("department_id", "channel"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    mode: Mapped[str] = mapped_column(String(8))
+    notice: Mapped[str | None]
+    paused_at: Mapped[dt.datetime | None]
+    changed_at: Mapped[dt.datetime]
+    changed_by: Mapped[int | None] = mapped_column(ForeignKey("staff_members.id"))
+
+
 class Alert(OfDepartment, Base):
     """Something a person must look at, said once: a row a kind and key, open until ``cleared_at``."""
 
@@ -74,6 +102,10 @@ class AuditEvent(OfDepartment, Base):
     """Who did what in the console or on the command line."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_member", "department_id", "staff_member_id", "id"),
+        Index("ix_audit_events_action", "department_id", "action", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     staff_member_id: Mapped[int | None] = mapped_column(ForeignKey("staff_members.id"))

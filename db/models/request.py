@@ -6,7 +6,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, OfDepartment
@@ -56,8 +56,13 @@ class Request(OfDepartment, Base):
         Index("ix_requests_province_id", "department_id", "province", "id"),
         Index("ix_requests_channel_id", "department_id", "channel", "id"),
         Index("ix_requests_conversation_id_id", "conversation_id", "id"),
+        Index("ix_requests_assignee_id_id", "department_id", "assignee_id", "id"),
+        Index("ix_requests_unit_id_id", "department_id", "unit_id", "id"),
         Index("ix_requests_phone", "department_id", "phone"),
-    )
+        Index("ix_requests_tax_code", "department_id", "tax_code"),
+        Index("ix_requests_unread", "department_id", "unread_at", sqlite_where=text("unread_at IS NOT NULL"),
+              postgresql_where=text("unread_at IS NOT NULL")),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(16))
@@ -76,6 +81,8 @@ class Request(OfDepartment, Base):
     phone: Mapped[str | None] = mapped_column(String(20))
     province: Mapped[str | None] = mapped_column(String(32))
     old_province: Mapped[str | None] = mapped_column(String(32))
+    commune: Mapped[str | None] = mapped_column(String(8))
+    former_unit: Mapped[str | None] = mapped_column(String(8))
     place: Mapped[str | None] = mapped_column(String(240))
     legal_basis: Mapped[str] = mapped_column(String(16))
 

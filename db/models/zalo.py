@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -46,8 +46,8 @@ class ZaloToken(OfDepartment, Base):
 class ZaloPerson(OfDepartment, Base):
     """Someone who writes to an Official Account. After a withdrawal only a hash of ``user_id`` and the day remain.
 
-    ``name_due_at`` is when the display name is to be fetched, None once it is known. ``submitted_info`` is what the
-    person shared when asked for contact data: a claim, sealed, kept only when it was asked for.
+    ``name_due_at`` is when the display name is to be fetched, None once it is known. ``info_requested_at`` is when the
+    request form last asked for name and phone number: what a person shares without being asked is not kept.
     """
 
     __tablename__ = "zalo_people"
@@ -65,23 +65,16 @@ class ZaloPerson(OfDepartment, Base):
     follows: Mapped[bool | None]
     follows_changed_at: Mapped[dt.datetime | None]
     info_requested_at: Mapped[dt.datetime | None]
-    submitted_info: Mapped[str | None]
-    submitted_at: Mapped[dt.datetime | None]
     withdrawn_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
 
 
-class MediaStatus(StrEnum):
-    """Where a file that a person sent stands."""
-
-    DUE = "due"
-    STORED = "stored"
-    LOST = "lost"
-    ERASE = "erase"
-
-
 class ZaloMedia(OfDepartment, Base):
-    """A file to be fetched from Zalo while its link lives; ``url`` is forgotten as soon as it was."""
+    """A file of a waiting message, to be fetched from Zalo while its link lives.
+
+    ``received`` is what became of it (a ``SentFile``): from then on ``url`` is forgotten and nothing is due. Once every
+    file of the message has come to its end, the message carries them and the rows go.
+    """
 
     __tablename__ = "zalo_media"
     __table_args__ = (
@@ -94,14 +87,10 @@ class ZaloMedia(OfDepartment, Base):
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"), index=True)
     inbox_external_id: Mapped[str] = mapped_column(String(160))
     position: Mapped[int]
-    kind: Mapped[str] = mapped_column(String(16))
     name: Mapped[str | None] = mapped_column(String(255))
     url: Mapped[str | None]
-    status: Mapped[str] = mapped_column(String(16), default=MediaStatus.DUE)
     due_at: Mapped[dt.datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(String(64))
-    sha256: Mapped[str | None] = mapped_column(String(64))
-    size: Mapped[int | None]
+    received: Mapped[dict[str, Any] | None]
     created_at: Mapped[dt.datetime]
-    stored_at: Mapped[dt.datetime | None]

@@ -289,6 +289,14 @@ def find_conversation(connection: Connection, *, channel: str, account: str, ext
     return connection.execute(statement).first()
 
 
+def is_called(connection: Connection, conversation_id: int, external_id: str) -> bool:
+    """Whether a conversation still has that id on its channel: an erased one has another."""
+    statement = select(Conversation.id).where(
+        Conversation.id == conversation_id, Conversation.external_id == external_id
+    )
+    return connection.execute(statement).first() is not None
+
+
 def get_conversation(connection: Connection, conversation_id: int) -> Row[Any] | None:
     """A conversation by our own id."""
     return connection.execute(select(Conversation.__table__).where(Conversation.id == conversation_id)).first()

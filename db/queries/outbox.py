@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, exists, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, case, exists, insert, literal_column, select, update
 
 from db.models import Conversation, OutboxMessage, OutboxStatus
 
@@ -174,6 +174,8 @@ def replies_after(connection: Connection, conversation_id: int, *, seq: int, lim
 
 
 def latest_seqs(connection: Connection, conversation_ids: Sequence[int]) -> dict[int, int]:
-    """The highest reply number of each conversation; one statement for all readers of a process."""
-    statement = select(Conversation.id, Conversation.next_seq - 1).where(Conversation.id.in_(conversation_ids))
+    """The highest reply number of each conversation, -1 once it was erased; one statement for a process's readers."""
+    erased = Conversation.external_id.startswith("erased:")  # as reach.erase_conversation leaves it
+    seq = case((erased, -1), else_=Conversation.next_seq - 1)
+    statement = select(Conversation.id, seq).where(Conversation.id.in_(conversation_ids))
     return {row[0]: row[1] for row in connection.execute(statement)}

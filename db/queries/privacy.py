@@ -127,8 +127,8 @@ def deidentify_request(connection: Connection, request_id: int, *, now: dt.datet
         .where(Request.id == request_id)
         .values(
             idempotency_key=None, conversation_id=None, question=None, description=None, name=None, organisation=None,
-            tax_code=None, phone=None, place=None, result=None, rating_comment=None, deidentified_at=now,
-            version=Request.version + 1,
+            tax_code=None, phone=None, commune=None, former_unit=None, place=None, result=None, rating_comment=None,
+            deidentified_at=now, version=Request.version + 1,
         )
     )  # fmt: skip
     connection.execute(

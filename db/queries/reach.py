@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, or_, select, update
 
 from db.models import Conversation, InboxMessage, InboxStatus, OutboxMessage, OutboxStatus, Turn
 from db.queries.conversations import insert_new
@@ -140,16 +140,7 @@ def erase_conversation(connection: Connection, conversation_id: int, *, now: dt.
         .where(Conversation.id == conversation_id)
         .values(
             external_id=f"erased:{conversation_id}", state={}, version=Conversation.version + 1, unreachable_at=now,
-            paused_until=None, files_wanted_until=None,
+            paused_until=None,
         )
     )  # fmt: skip
     return int(touched)
-
-
-def count_waiting(connection: Connection, *, department_id: int, channel: str) -> int:
-    """How many messages of a channel wait for their person to write."""
-    statement = select(func.count()).where(
-        OutboxMessage.department_id == department_id, OutboxMessage.channel == channel,
-        OutboxMessage.status == OutboxStatus.WAITING_WINDOW,
-    )  # fmt: skip
-    return int(connection.execute(statement).scalar_one())

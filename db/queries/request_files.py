@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, exists, func, insert, select, update
 from sqlalchemy.orm import aliased
 
-from db.models import RequestFile, ZaloMedia
+from db.models import RequestFile
 
 
 def add_file(connection: Connection, **values: Any) -> int:
@@ -91,7 +91,5 @@ def is_needed(connection: Connection, content_hash: str) -> bool:
 
 
 def is_known(connection: Connection, content_hash: str) -> bool:
-    """Whether any row, of a file that is there, gone, or a messenger's, still speaks of this content."""
-    ours = select(exists().where(RequestFile.content_hash == content_hash))
-    fetched = select(exists().where(ZaloMedia.sha256 == content_hash))
-    return bool(connection.execute(ours).scalar()) or bool(connection.execute(fetched).scalar())
+    """Whether any row, of a file that is there or gone, still speaks of this content."""
+    return bool(connection.execute(select(exists().where(RequestFile.content_hash == content_hash))).scalar())

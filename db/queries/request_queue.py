@@ -9,8 +9,9 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy.orm import aliased
 
-from db.models import Conversation, Request, RequestStatus, StaffMember, StaffRole, Unit, UnitMember
+from db.models import Conversation, Handover, Request, RequestStatus, StaffMember, StaffRole, Unit, UnitMember
 
 COUNTED_AT_MOST = 99
 NOT_DUE = frozenset({RequestStatus.ANSWERED, RequestStatus.CLOSED, RequestStatus.REJECTED, RequestStatus.WITHDRAWN})
@@ -30,11 +31,22 @@ class Tab(StrEnum):
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks: everything of the department, or what is theirs, their units' and no unit's."""
+    """Who looks: everything of the department, or what is theirs, their units' and no unit's.
+
+    ``finds_units`` leaves it to the database to find the units, which saves a statement where one row is read.
+    """
 
     member_id: int
     unit_ids: tuple[int, ...]
     sees_all: bool
+    finds_units: bool = False
+
+    @property
+    def units(self) -> Any:
+        """The units, for a condition."""
+        if not self.finds_units:
+            return self.unit_ids
+        return select(UnitMember.unit_id).where(UnitMember.staff_member_id == self.member_id)
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,11 @@ class QueueFilter:
     ids: Sequence[int] | None = None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the tab narrows it down."""
+        return self == QueueFilter(self.tab, ids=self.ids)
+
+    @property
     def by_due(self) -> bool:
         """Whether what is due first comes first; otherwise the newest, as where nothing is due any more."""
         return self.tab is not Tab.ALL and self.ids is None and self.status not in NOT_DUE
@@ -71,9 +88,7 @@ def viewer_of(connection: Connection, member_id: int, *, sees_all: bool) -> View
     return Viewer(member_id, tuple(connection.execute(units).scalars()), sees_all)
 
 
-def _visible(
-    viewer: Viewer, *, unit_id: int | None = None, assignee_id: int | None = None
-) -> list[ColumnElement[bool]]:
+def visible(viewer: Viewer, *, unit_id: int | None = None, assignee_id: int | None = None) -> list[ColumnElement[bool]]:
     """What the viewer may see; where a unit or an officer is asked for too, only what that leaves open.
 
     Left whole, the alternatives make a database look through everything for what it cannot find.
@@ -83,7 +98,7 @@ def _visible(
     own = Request.assignee_id == viewer.member_id
     if unit_id is not None:
         return [own]
-    return [or_(own, Request.unit_id.is_(None), Request.unit_id.in_(viewer.unit_ids))]
+    return [or_(own, Request.unit_id.is_(None), Request.unit_id.in_(viewer.units))]
 
 
 def _of_tab(viewer: Viewer, tab: Tab, *, now: dt.datetime) -> list[ColumnElement[bool]]:
@@ -91,7 +106,7 @@ def _of_tab(viewer: Viewer, tab: Tab, *, now: dt.datetime) -> list[ColumnElement
         case Tab.MINE:
             return [Request.assignee_id == viewer.member_id]
         case Tab.UNIT:
-            return [Request.unit_id.in_(viewer.unit_ids)]
+            return [Request.unit_id.in_(viewer.units)]
         case Tab.UNASSIGNED:
             return [Request.assignee_id.is_(None)]
         case Tab.OVERDUE:
@@ -115,8 +130,8 @@ def _where(
         (Request.assignee_id, wanted.assignee_id), (Request.province, wanted.province),
         (Request.channel, wanted.channel),
     )  # fmt: skip
-    visible = _visible(viewer, unit_id=wanted.unit_id, assignee_id=wanted.assignee_id)
-    clauses = [Request.department_id == department_id, *visible, *_of_tab(viewer, wanted.tab, now=now)]
+    seen = visible(viewer, unit_id=wanted.unit_id, assignee_id=wanted.assignee_id)
+    clauses = [Request.department_id == department_id, *seen, *_of_tab(viewer, wanted.tab, now=now)]
     clauses += [column == value for column, value in exact if value is not None]
     if wanted.status is None and wanted.tab in {Tab.MINE, Tab.UNIT, Tab.UNASSIGNED}:
         clauses.append(Request.is_open.is_(True))
@@ -136,7 +151,8 @@ def list_requests(
         Request.id, Request.code, Request.status, Request.priority, Request.topic, Request.question,
         Request.description, Request.name, Request.organisation, Request.province, Request.old_province,
         Request.channel, Request.created_at, Request.due_at, Request.due_provisional, Request.is_open,
-        Request.is_running, Request.unread_at, Unit.name.label("unit"), StaffMember.name.label("assignee"),
+        Request.is_running, Request.unread_at, Request.version, Unit.name.label("unit"),
+        StaffMember.name.label("assignee"),
     )  # fmt: skip
     clauses = _where(viewer, wanted, department_id=department_id, now=now)
     statement = (
@@ -154,6 +170,41 @@ def list_requests(
     return list(connection.execute(statement.where(*clauses).order_by(*order).limit(limit)))
 
 
+def newest_id(connection: Connection, *, department_id: int) -> int:
+    """The id of the newest request; 0 when there is none."""
+    statement = select(Request.id).where(Request.department_id == department_id).order_by(Request.id.desc()).limit(1)
+    return int(connection.execute(statement).scalar() or 0)
+
+
+def count_news(
+    connection: Connection, viewer: Viewer, wanted: QueueFilter, *, department_id: int, now: dt.datetime, newest: int,
+    since: dt.datetime,
+) -> tuple[int, int]:  # fmt: skip
+    """What came since a page was made, each counted up to ``COUNTED_AT_MOST`` + 1.
+
+    Requests of the filter filed after ``newest``, and older ones in which the person wrote after ``since``.
+    """
+    clauses = _where(viewer, wanted, department_id=department_id, now=now)
+    counts = []
+    for extra in ((Request.id > newest,), (Request.id <= newest, Request.unread_at > since)):
+        few = select(Request.id).where(*clauses, *extra).limit(COUNTED_AT_MOST + 1).subquery()
+        counts.append(select(func.count()).select_from(few).scalar_subquery())
+    filed, written = connection.execute(select(*counts)).one()
+    return int(filed), int(written)
+
+
+def find_for_assignment(
+    connection: Connection, viewer: Viewer, codes: Sequence[str], *, department_id: int
+) -> list[Row[Any]]:
+    """The requests of these codes that the viewer may see: ``id``, ``code``; in the order in which they are locked."""
+    statement = (
+        select(Request.id, Request.code)
+        .where(Request.department_id == department_id, Request.code.in_(codes), *visible(viewer))
+        .order_by(Request.conversation_id, Request.id)
+    )
+    return list(connection.execute(statement))
+
+
 def count_tabs(
     connection: Connection, viewer: Viewer, *, department_id: int, now: dt.datetime
 ) -> dict[Tab, int]:  # fmt: skip
@@ -168,17 +219,30 @@ def count_tabs(
     return dict(zip(tabs, row, strict=True))
 
 
-def find_visible(connection: Connection, code: str, viewer: Viewer, *, department_id: int) -> Row[Any] | None:
-    """A request with its unit's and assignee's name and its conversation's reachability; None if not theirs to see."""
+def find_visible(
+    connection: Connection, code: str, viewer: Viewer, *, department_id: int, now: dt.datetime
+) -> Row[Any] | None:
+    """A request with its unit's and assignee's name, its conversation's reachability and who holds that.
+
+    Beside the columns of the request: ``unit``, ``assignee``, ``last_interaction_at``, ``unreachable_at``,
+    ``holder_id``, ``holder`` and ``held_until``. None if it is not theirs to see.
+    """
+    holder = aliased(StaffMember)
+    held = and_(
+        Handover.conversation_id == Request.conversation_id, Handover.ended_at.is_(None), Handover.expires_at > now
+    )
     statement: Any = (
         select(
             Request.__table__, Unit.name.label("unit"), StaffMember.name.label("assignee"),
-            Conversation.last_interaction_at, Conversation.unreachable_at, Conversation.paused_until,
+            Conversation.last_interaction_at, Conversation.unreachable_at, holder.id.label("holder_id"),
+            holder.name.label("holder"), Handover.expires_at.label("held_until"),
         )
         .outerjoin(Unit, Unit.id == Request.unit_id)
         .outerjoin(StaffMember, StaffMember.id == Request.assignee_id)
         .outerjoin(Conversation, Conversation.id == Request.conversation_id)
-        .where(Request.code == code, Request.department_id == department_id, *_visible(viewer))
+        .outerjoin(Handover, held)
+        .outerjoin(holder, holder.id == Handover.staff_member_id)
+        .where(Request.code == code, Request.department_id == department_id, *visible(viewer))
     )  # fmt: skip
     return connection.execute(statement).first()
 

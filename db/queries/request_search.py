@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, delete, func, insert, select, true
 
 from db.models import Request, RequestWord
 
 RARE = 1000
+ROUNDS = (512, 1536)  # candidates looked at, one statement each
 
 
 def set_words(connection: Connection, request_id: int, words: Sequence[str], *, department_id: int) -> None:
@@ -25,37 +27,92 @@ def clear_words(connection: Connection, request_id: int) -> None:
     connection.execute(delete(RequestWord).where(RequestWord.request_id == request_id))
 
 
+@dataclass(frozen=True)
+class Found:
+    """Ids, newest first. ``next_before`` is where older ones have yet to be looked for; None when that is all."""
+
+    ids: list[int]
+    next_before: int | None
+
+
 def search(
     connection: Connection, words: Sequence[str], *, department_id: int, before_id: int | None = None, limit: int = 25
-) -> list[int]:
+) -> Found:
     """The ids of the requests that have every word, newest first; the last word may be the beginning of one.
 
-    Driven by the rarest word where one is rare; where all are common, the newest requests are looked at one after the
-    other, which finds enough soon.
+    Where a word is rare, all that have it are looked at. Where all are common, those that have one of them are, from
+    the newest on, at most ``sum(ROUNDS)`` of them: what is older comes with ``next_before``.
     """
     if not words:
-        return []
+        return Found([], None)
     conditions = [_is(word, is_last=number == len(words)) for number, word in enumerate(words, 1)]
     counts = _count(connection, conditions, department_id)
     rarest = min(range(len(words)), key=counts.__getitem__)
     if counts[rarest] == 0:
-        return []
-    statement: Select[Any]
+        return Found([], None)
     if counts[rarest] <= RARE:
         mine = RequestWord.department_id == department_id
-        found = select(RequestWord.request_id.label("id")).where(mine, conditions.pop(rarest)).distinct().subquery()
-        statement = select(found.c.id)
-        column: ColumnElement[int] = found.c.id
-    else:
-        statement = select(Request.id).where(Request.department_id == department_id)
-        column = Request.__table__.c.id
-    for condition in conditions:
-        # without the department, or SQLite looks through every request that has the word
-        has = select(RequestWord.request_id).where(RequestWord.request_id == column, condition)
-        statement = statement.where(has.exists())
+        having = select(RequestWord.request_id.label("id")).where(mine, conditions.pop(rarest)).distinct().subquery()
+        ids = _first(connection, having, conditions, before_id=before_id, limit=limit)
+        return Found(ids, ids[-1] if len(ids) == limit else None)
+    return _from_the_newest(connection, words, conditions, department_id, before_id=before_id, limit=limit)
+
+
+def _first(
+    connection: Connection, having: FromClause, conditions: Sequence[ColumnElement[bool]], *, before_id: int | None,
+    limit: int,
+) -> list[int]:  # fmt: skip
+    statement = select(having.c.id).where(*_with_all(having, conditions))
     if before_id is not None:
-        statement = statement.where(column < before_id)
-    return list(connection.execute(statement.order_by(column.desc()).limit(limit)).scalars())
+        statement = statement.where(having.c.id < before_id)
+    return list(connection.execute(statement.order_by(having.c.id.desc()).limit(limit)).scalars())
+
+
+def _with_all(candidates: FromClause, conditions: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    # without the department, or SQLite looks through every request that has the word
+    return [
+        select(RequestWord.request_id).where(RequestWord.request_id == candidates.c.id, condition).exists()
+        for condition in conditions
+    ]
+
+
+def _from_the_newest(
+    connection: Connection, words: Sequence[str], conditions: list[ColumnElement[bool]], department_id: int, *,
+    before_id: int | None, limit: int,
+) -> Found:  # fmt: skip
+    """Look at more and more candidates until there are enough: most often the first few hundred hold a page."""
+    driver = _driver(words, conditions, department_id)
+    ids: list[int] = []
+    before = before_id
+    for size in ROUNDS:
+        few = driver if before is None else driver.where(driver.selected_columns.id < before)
+        few = few.order_by(few.selected_columns.id.desc()).limit(size)
+        seen = few.cte("seen").prefix_with("MATERIALIZED")  # looked up once, in the order of its index
+        hits = select(seen.c.id).where(*_with_all(seen, conditions)).order_by(seen.c.id.desc()).limit(limit).subquery()
+        reach = select(func.min(seen.c.id).label("lowest"), func.count().label("number")).select_from(seen).subquery()
+        statement = (
+            select(reach.c.lowest, reach.c.number, hits.c.id)
+            .select_from(reach.outerjoin(hits, true()))
+            .order_by(hits.c.id.desc())
+        )
+        rows = connection.execute(statement).all()
+        ids += [row.id for row in rows if row.id is not None]
+        if len(ids) >= limit:
+            return Found(ids[:limit], ids[limit - 1])
+        if rows[0].number < size:
+            return Found(ids, None)
+        before = rows[0].lowest
+    return Found(ids, before)
+
+
+def _driver(words: Sequence[str], conditions: list[ColumnElement[bool]], department_id: int) -> Select[Any]:
+    """Candidates in the order of an index: who has a whole word (its condition is done with then), else everybody."""
+    whole = range(len(words) - 1)
+    if not whole:
+        return select(Request.id.label("id")).where(Request.department_id == department_id)
+    longest = max(whole, key=lambda number: len(words[number]))  # the rarest, by all that is known
+    condition = conditions.pop(longest)
+    return select(RequestWord.request_id.label("id")).where(RequestWord.department_id == department_id, condition)
 
 
 def _is(word: str, *, is_last: bool) -> ColumnElement[bool]:

@@ -76,21 +76,6 @@ def latest_of_conversation(connection: Connection, conversation_id: int, *, stat
     return connection.execute(statement.order_by(Request.updated_at.desc(), Request.id.desc()).limit(1)).first()
 
 
-def possible_duplicates(connection: Connection, request_id: int, *, limit: int = 5) -> list[Row[Any]]:
-    """Other requests that look like the same matter: open, of the same phone or conversation, newest first."""
-    this = select(Request.department_id, Request.phone, Request.conversation_id).where(Request.id == request_id)
-    row = connection.execute(this).first()
-    if row is None or (row.phone is None and row.conversation_id is None):
-        return []
-    same = Request.phone == row.phone if row.phone else Request.conversation_id == row.conversation_id
-    if row.phone and row.conversation_id:
-        same = same | (Request.conversation_id == row.conversation_id)
-    statement = select(Request.id, Request.code, Request.topic, Request.status, Request.created_at).where(
-        Request.department_id == row.department_id, Request.id != request_id, same
-    )
-    return list(connection.execute(statement.order_by(Request.id.desc()).limit(limit)))
-
-
 def running_requests(
     connection: Connection, *, department_id: int, after_id: int = 0, limit: int = 500
 ) -> list[Row[Any]]:

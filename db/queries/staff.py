@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from db.models import SignInThrottle, StaffMember, StaffRole, StaffSession
+from db.models import SignInThrottle, StaffMember, StaffRole, StaffSecondFactor, StaffSession
 from db.queries.conversations import insert_new
 
 # -- members ------------------------------------------------------------------------------------------------------
@@ -73,6 +73,21 @@ def give_link(connection: Connection, member_id: int, *, link_hash: str, expires
     )
 
 
+def replace_link(
+    connection: Connection, member_id: int, *, old: str | None, link_hash: str, expires_at: dt.datetime
+) -> bool:
+    """Put a one-time link in place of ``old``, for who has no password yet; False when that changed meanwhile."""
+    statement = (
+        update(StaffMember)
+        .where(
+            StaffMember.id == member_id, StaffMember.link_hash.is_not_distinct_from(old),
+            StaffMember.password_hash.is_(None),
+        )
+        .values(link_hash=link_hash, link_expires_at=expires_at)
+    )  # fmt: skip
+    return connection.execute(statement).rowcount == 1
+
+
 def take_away_password(connection: Connection, member_id: int) -> None:
     """Recover an account: the old password and every signed-in browser stop working."""
     connection.execute(update(StaffMember).where(StaffMember.id == member_id).values(password_hash=None))
@@ -100,13 +115,14 @@ def use_link(
     return True
 
 
-def set_password_hash(connection: Connection, member_id: int, *, old: str, new: str) -> None:
-    """Store the same password hashed with newer parameters, unless it was changed meanwhile."""
-    connection.execute(
+def set_password_hash(connection: Connection, member_id: int, *, old: str, new: str) -> bool:
+    """Put another hash in place of ``old``; False when that was changed meanwhile."""
+    statement = (
         update(StaffMember)
         .where(StaffMember.id == member_id, StaffMember.password_hash == old)
         .values(password_hash=new)
     )
+    return connection.execute(statement).rowcount == 1
 
 
 # -- sessions -----------------------------------------------------------------------------------------------------
@@ -114,14 +130,14 @@ def set_password_hash(connection: Connection, member_id: int, *, old: str, new: 
 
 def open_session(
     connection: Connection, *, department_id: int, member_id: int, token_hash: str, expires_at: dt.datetime,
-    now: dt.datetime,
+    now: dt.datetime, is_verified: bool, user_agent: str | None = None,
 ) -> None:  # fmt: skip
     """Begin a session; expired ones of everybody are cleared away on the occasion."""
     connection.execute(delete(StaffSession).where(StaffSession.expires_at < now))
     connection.execute(
         insert(StaffSession).values(
             token_hash=token_hash, department_id=department_id, staff_member_id=member_id, created_at=now,
-            last_seen_at=now, expires_at=expires_at,
+            last_seen_at=now, expires_at=expires_at, is_verified=is_verified, user_agent=user_agent,
         )
     )  # fmt: skip
     connection.execute(update(StaffMember).where(StaffMember.id == member_id).values(last_signed_in_at=now))
@@ -130,19 +146,47 @@ def open_session(
 def find_session(
     connection: Connection, token_hash: str, *, department_id: int, now: dt.datetime, idle_since: dt.datetime
 ) -> Row[Any] | None:
-    """The session with its member's id, login, name and role; None when it ended or its member may not sign in."""
+    """The session with its member's id, login, name and role; None when it ended or its member may not sign in.
+
+    Beside them ``is_verified`` and ``has_factor``: whether the second factor was given, and whether there is one.
+    """
     statement: Any = (
         select(
-            StaffSession.token_hash, StaffSession.last_seen_at, StaffMember.id.label("member_id"), StaffMember.login,
-            StaffMember.name, StaffMember.role,
+            StaffSession.token_hash, StaffSession.last_seen_at, StaffSession.is_verified,
+            StaffMember.id.label("member_id"), StaffMember.login, StaffMember.name, StaffMember.role,
+            StaffSecondFactor.staff_member_id.is_not(None).label("has_factor"),
         )
         .join(StaffMember, StaffMember.id == StaffSession.staff_member_id)
+        .outerjoin(StaffSecondFactor, StaffSecondFactor.staff_member_id == StaffSession.staff_member_id)
         .where(
             StaffSession.token_hash == token_hash, StaffSession.department_id == department_id,
             StaffSession.expires_at > now, StaffSession.last_seen_at > idle_since, StaffMember.is_active.is_(True),
         )
     )  # fmt: skip
     return connection.execute(statement).first()
+
+
+def owner_of_session(connection: Connection, token_hash: str, *, department_id: int) -> int | None:
+    """Whose session this is or was; None when its row is gone."""
+    statement = select(StaffSession.staff_member_id).where(
+        StaffSession.token_hash == token_hash, StaffSession.department_id == department_id
+    )
+    return connection.execute(statement).scalar()
+
+
+def sessions_of(
+    connection: Connection, member_id: int, *, now: dt.datetime, idle_since: dt.datetime
+) -> list[Row[Any]]:  # fmt: skip
+    """Where a member is signed in, the last used first."""
+    statement = (
+        select(StaffSession.__table__)
+        .where(
+            StaffSession.staff_member_id == member_id, StaffSession.expires_at > now,
+            StaffSession.last_seen_at > idle_since,
+        )
+        .order_by(StaffSession.last_seen_at.desc())
+    )  # fmt: skip
+    return list(connection.execute(statement))
 
 
 def touch_session(connection: Connection, token_hash: str, *, now: dt.datetime) -> None:
@@ -155,9 +199,12 @@ def end_session(connection: Connection, token_hash: str) -> None:
     connection.execute(delete(StaffSession).where(StaffSession.token_hash == token_hash))
 
 
-def end_sessions_of(connection: Connection, member_id: int) -> None:
-    """Sign a member out everywhere."""
-    connection.execute(delete(StaffSession).where(StaffSession.staff_member_id == member_id))
+def end_sessions_of(connection: Connection, member_id: int, *, but: str | None = None) -> int:
+    """Sign a member out everywhere, but in the session with the token hash ``but``; returns how many ended."""
+    where = [StaffSession.staff_member_id == member_id]
+    if but is not None:
+        where.append(StaffSession.token_hash != but)
+    return connection.execute(delete(StaffSession).where(*where)).rowcount
 
 
 # -- lock-out -----------------------------------------------------------------------------------------------------

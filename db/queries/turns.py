@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, literal, literal_column, or_, select, union_all
 
 from db.models import (
     ChannelState,
@@ -172,7 +172,7 @@ class ChannelOverview:
 def channel_overviews(
     connection: Connection, *, department_id: int, channels: Sequence[str]
 ) -> dict[str, ChannelOverview]:
-    """Every channel that is switched on or ever left a trace, by name; at most six statements.
+    """Every channel that is configured or ever left a trace, by name; at most five statements.
 
     Times come from the channel's own notes and its latest rows, whichever is later; only a channel without either is
     looked up among its conversations.
@@ -180,14 +180,7 @@ def channel_overviews(
     notes = _notes(connection, department_id)
     received = _latest(connection, InboxMessage.channel, InboxMessage.received_at, InboxMessage.id, department_id)
     sent = _latest(connection, OutboxMessage.channel, OutboxMessage.sent_at, OutboxMessage.id, department_id)
-    waiting_in = _count(
-        connection, InboxMessage.channel, InboxMessage.department_id == department_id,
-        InboxMessage.status == InboxStatus.NEW,
-    )  # fmt: skip
-    waiting_out = _count(
-        connection, OutboxMessage.channel, OutboxMessage.department_id == department_id,
-        OutboxMessage.status == OutboxStatus.QUEUED,
-    )  # fmt: skip
+    waiting_in, waiting_out = _waiting(connection, department_id)
     silent = [name for name in channels if name not in received and not (name in notes and notes[name][0])]
     talked = _last_turns(connection, department_id, silent)
     overviews = {}
@@ -248,9 +241,21 @@ def _last_turns(connection: Connection, department_id: int, channels: Sequence[s
     return {row[0]: row[1] for row in connection.execute(statement)}
 
 
-def _count(connection: Connection, channel: Any, *where: ColumnElement[bool]) -> dict[str, int]:
-    statement = select(channel, func.count()).where(*where).group_by(channel)
-    return {row[0]: row[1] for row in connection.execute(statement)}
+def _waiting(connection: Connection, department_id: int) -> tuple[dict[str, int], dict[str, int]]:
+    """How many messages of each channel wait for their turn, and how many to be sent."""
+    came = (InboxMessage.department_id == department_id, InboxMessage.status == literal_column(f"'{InboxStatus.NEW}'"))
+    goes = (
+        OutboxMessage.department_id == department_id,
+        OutboxMessage.status == literal_column(f"'{OutboxStatus.QUEUED}'"),
+    )
+    statement = union_all(
+        select(literal("in"), InboxMessage.channel, func.count()).where(*came).group_by(InboxMessage.channel),
+        select(literal("out"), OutboxMessage.channel, func.count()).where(*goes).group_by(OutboxMessage.channel),
+    )
+    found: dict[str, dict[str, int]] = {"in": {}, "out": {}}
+    for way, channel, count in connection.execute(statement):
+        found[way][channel] = count
+    return found["in"], found["out"]
 
 
 def _later(*times: dt.datetime | None) -> dt.datetime | None:

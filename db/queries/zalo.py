@@ -7,14 +7,26 @@ administrator just gave is never overwritten.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, or_, select, update
 
-from db.models import Conversation, InboxMessage, MediaStatus, ZaloMedia, ZaloPerson, ZaloToken
-from db.queries.conversations import insert_new
+from db.models import (
+    Conversation,
+    Handover,
+    InboxMessage,
+    InboxStatus,
+    Request,
+    RequestDraft,
+    RequestStatus,
+    ZaloMedia,
+    ZaloPerson,
+    ZaloToken,
+)
+from db.queries.conversations import insert_new, lock_conversation
 
 # -- tokens -------------------------------------------------------------------------------------------------------
 
@@ -174,53 +186,71 @@ def note_info_requested(connection: Connection, *, account: str, user_id: str, n
     )
 
 
-def store_info(
-    connection: Connection, *, account: str, user_id: str, sealed: str, asked_after: dt.datetime, now: dt.datetime
+def asked_for_info(
+    connection: Connection, conversation_id: int, *, account: str, user_id: str, asked_after: dt.datetime,
+    now: dt.datetime,
+) -> bool:  # fmt: skip
+    """Whether a request form that is still open asked for contact data after ``asked_after``."""
+    asked = exists().where(
+        ZaloPerson.account == account, ZaloPerson.user_id == user_id, ZaloPerson.info_requested_at > asked_after
+    )
+    form = exists().where(RequestDraft.conversation_id == conversation_id, RequestDraft.expires_at > now)
+    return bool(connection.execute(select(and_(asked, form))).scalar())
+
+
+def put_in_message(
+    connection: Connection, *, account: str, external_id: str, values: dict[str, Any], due_at: dt.datetime | None = None
 ) -> bool:
-    """Keep what a person shared, if it was asked for after ``asked_after``; whether it was kept."""
-    statement = (
-        update(ZaloPerson)
-        .where(
-            ZaloPerson.account == account, ZaloPerson.user_id == user_id, ZaloPerson.info_requested_at > asked_after
-        )
-        .values(submitted_info=sealed, submitted_at=now)
+    """Add to a stored message no turn has read yet, and say when its turn may begin; False when it was read."""
+    where = and_(
+        InboxMessage.channel == "zalo", InboxMessage.account == account, InboxMessage.external_id == external_id,
+        InboxMessage.status == InboxStatus.NEW,
     )  # fmt: skip
-    return connection.execute(statement).rowcount == 1
+    message = connection.execute(select(InboxMessage.message).where(where)).scalar()
+    if message is None:
+        return False
+    changed: dict[str, Any] = {"message": {**message, **values}} | ({"due_at": due_at} if due_at else {})
+    return connection.execute(update(InboxMessage).where(where).values(**changed)).rowcount == 1
+
+
+def pseudonym(account: str, user_id: str) -> str:
+    """What remains of a person who was erased."""
+    return "erased:" + hashlib.sha256(f"{account}|{user_id}".encode()).hexdigest()[:48]
 
 
 def forget_person(
-    connection: Connection, *, department_id: int, account: str, user_id: str, pseudonym: str,
-    conversation_id: int, now: dt.datetime,
+    connection: Connection, *, department_id: int, account: str, user_id: str, conversation_id: int, at: dt.datetime,
+    now: dt.datetime,
 ) -> None:  # fmt: skip
-    """Erase a person: the row is replaced by the day and a hash, files are marked for removal."""
+    """Erase a person: the row is replaced by a hash and the day; files under way are not fetched any more.
+
+    ``at`` is when they asked: events that are older, and come late, bring nothing back.
+    """
+    connection.execute(delete(ZaloMedia).where(ZaloMedia.conversation_id == conversation_id))
     connection.execute(delete(ZaloPerson).where(ZaloPerson.account == account, ZaloPerson.user_id == user_id))
+    hashed = pseudonym(account, user_id)
     connection.execute(
         insert_new(connection, ZaloPerson).values(
-            department_id=department_id, account=account, user_id=pseudonym, withdrawn_at=now, created_at=now
+            department_id=department_id, account=account, user_id=hashed, withdrawn_at=at, created_at=now
         )
     )
     connection.execute(
         update(ZaloPerson)
-        .where(ZaloPerson.account == account, ZaloPerson.user_id == pseudonym)
-        .values(withdrawn_at=now)
-    )
-    connection.execute(
-        update(ZaloMedia)
-        .where(ZaloMedia.conversation_id == conversation_id)
-        .values(status=MediaStatus.ERASE, url=None, name=None, due_at=now)
+        .where(ZaloPerson.account == account, ZaloPerson.user_id == hashed, ZaloPerson.withdrawn_at < at)
+        .values(withdrawn_at=at)
     )
 
 
-def withdrawn_at(connection: Connection, *, account: str, pseudonym: str) -> dt.datetime | None:
+def withdrawn_at(connection: Connection, *, account: str, user_id: str) -> dt.datetime | None:
     """When somebody asked to be erased, if they did."""
     statement = select(ZaloPerson.withdrawn_at).where(
-        ZaloPerson.account == account, ZaloPerson.user_id == pseudonym
-    )  # fmt: skip
+        ZaloPerson.account == account, ZaloPerson.user_id == pseudonym(account, user_id)
+    )
     return connection.execute(statement).scalar()
 
 
 def erase_old(connection: Connection, *, account: str, before: dt.datetime) -> int:
-    """Forget names, shared contact data and files of people silent since ``before``. Returns rows touched."""
+    """Forget the names of people silent since ``before``. Returns rows touched."""
     silent = (
         select(Conversation.external_id)
         .where(
@@ -230,10 +260,9 @@ def erase_old(connection: Connection, *, account: str, before: dt.datetime) -> i
     touched = connection.execute(
         update(ZaloPerson)
         .where(
-            ZaloPerson.account == account, ZaloPerson.user_id.in_(silent),
-            or_(ZaloPerson.display_name.is_not(None), ZaloPerson.submitted_info.is_not(None)),
+            ZaloPerson.account == account, ZaloPerson.user_id.in_(silent), ZaloPerson.display_name.is_not(None)
         )
-        .values(display_name=None, submitted_info=None, name_due_at=None)
+        .values(display_name=None, name_due_at=None)
     ).rowcount  # fmt: skip
     return int(touched)
 
@@ -242,26 +271,44 @@ def erase_old(connection: Connection, *, account: str, before: dt.datetime) -> i
 
 
 def wants_files(connection: Connection, conversation_id: int, *, now: dt.datetime) -> bool:
-    """Whether files of this conversation are kept at the moment."""
-    until = connection.execute(
-        select(Conversation.files_wanted_until).where(Conversation.id == conversation_id)
-    ).scalar()
-    return until is not None and until > now
+    """Whether somebody waits for files of this conversation: a form, a request that is not over, or an officer."""
+    form = exists().where(RequestDraft.conversation_id == conversation_id, RequestDraft.expires_at > now)
+    filed = exists().where(
+        Request.conversation_id == conversation_id,
+        or_(Request.is_open, Request.status == RequestStatus.ANSWERED),
+    )
+    held = exists().where(
+        Handover.conversation_id == conversation_id, Handover.ended_at.is_(None), Handover.expires_at > now
+    )
+    return bool(connection.execute(select(or_(form, filed, held))).scalar())
+
+
+@dataclass(frozen=True)
+class MediaLink:
+    """A file to fetch: its place among the message's files, and where it lies."""
+
+    position: int
+    url: str
+    name: str | None = None
 
 
 def plan_media(
     connection: Connection, *, department_id: int, conversation_id: int, inbox_external_id: str,
-    files: Sequence[tuple[str, str, str | None]], now: dt.datetime,
+    links: Sequence[MediaLink], now: dt.datetime,
 ) -> None:  # fmt: skip
-    """Files to fetch at once; each is kind, link, name."""
-    for position, (kind, url, name) in enumerate(files):
+    """Files to fetch at once."""
+    for link in links:
         connection.execute(
             insert_new(connection, ZaloMedia).values(
                 department_id=department_id, conversation_id=conversation_id, inbox_external_id=inbox_external_id,
-                position=position, kind=kind, url=url, name=name, status=MediaStatus.DUE, due_at=now, attempts=0,
-                created_at=now,
+                position=link.position, url=link.url, name=link.name, due_at=now, attempts=0, created_at=now,
             )
         )  # fmt: skip
+
+
+def has_due_media(connection: Connection, *, now: dt.datetime) -> bool:
+    """Whether a file is to be fetched now; asked all the time, so that claiming, which writes, is not."""
+    return bool(connection.execute(select(exists().where(ZaloMedia.due_at <= now))).scalar())
 
 
 def claim_media(connection: Connection, *, now: dt.datetime, again_at: dt.datetime, limit: int = 4) -> list[Row[Any]]:
@@ -275,20 +322,11 @@ def claim_media(connection: Connection, *, now: dt.datetime, again_at: dt.dateti
         .where(ZaloMedia.id.in_(due))
         .values(due_at=again_at, attempts=ZaloMedia.attempts + 1)
         .returning(
-            ZaloMedia.id, ZaloMedia.url, ZaloMedia.status, ZaloMedia.attempts, ZaloMedia.sha256,
-            ZaloMedia.conversation_id, ZaloMedia.created_at,
+            ZaloMedia.id, ZaloMedia.url, ZaloMedia.name, ZaloMedia.attempts, ZaloMedia.conversation_id,
+            ZaloMedia.inbox_external_id, ZaloMedia.created_at,
         )
     )  # fmt: skip
     return list(connection.execute(statement))
-
-
-def media_stored(connection: Connection, media_id: int, *, sha256: str, size: int, now: dt.datetime) -> None:
-    """The file is on disk; its link is forgotten."""
-    connection.execute(
-        update(ZaloMedia)
-        .where(ZaloMedia.id == media_id, ZaloMedia.status == MediaStatus.DUE)
-        .values(status=MediaStatus.STORED, sha256=sha256, size=size, stored_at=now, url=None, due_at=None, error=None)
-    )
 
 
 def media_later(connection: Connection, media_id: int, *, due_at: dt.datetime, error: str) -> None:
@@ -296,27 +334,43 @@ def media_later(connection: Connection, media_id: int, *, due_at: dt.datetime, e
     connection.execute(update(ZaloMedia).where(ZaloMedia.id == media_id).values(due_at=due_at, error=error))
 
 
-def media_lost(connection: Connection, media_id: int, *, error: str) -> bool:
-    """The file cannot be had any more. False when that was known."""
-    statement = (
+def media_received(
+    connection: Connection, row: Row[Any], *, account: str, received: dict[str, Any], due_at: dt.datetime
+) -> bool:
+    """A file has come to its end: it is on disk, or it cannot be had (``received`` says which).
+
+    With the last file of a message the message gets them all and its turn may begin at ``due_at``. False for any other
+    file, and for one whose person was erased meanwhile.
+    """
+    lock_conversation(connection, row.conversation_id)  # orders the files of one message
+    ended = connection.execute(
         update(ZaloMedia)
-        .where(ZaloMedia.id == media_id, ZaloMedia.status == MediaStatus.DUE)
-        .values(status=MediaStatus.LOST, url=None, due_at=None, error=error)
+        .where(ZaloMedia.id == row.id, ZaloMedia.received.is_(None))
+        .values(received=received, url=None, due_at=None)
     )
-    return connection.execute(statement).rowcount == 1
+    of_message = ZaloMedia.inbox_external_id == row.inbox_external_id
+    under_way = select(func.count()).where(of_message, ZaloMedia.received.is_(None))
+    if ended.rowcount == 0 or connection.execute(under_way).scalar_one():
+        return False
+    ends = connection.execute(select(ZaloMedia.position, ZaloMedia.received).where(of_message))
+    files = {end.position: end.received for end in ends}
+    connection.execute(delete(ZaloMedia).where(of_message))
+    return _put_files(connection, account=account, external_id=row.inbox_external_id, files=files, due_at=due_at)
 
 
-def media_erased(connection: Connection, media_id: int) -> None:
-    """The file is off the disk."""
-    connection.execute(delete(ZaloMedia).where(ZaloMedia.id == media_id))
-
-
-def is_file_used(connection: Connection, sha256: str, *, except_id: int) -> bool:
-    """Whether another row stands on the same stored file."""
-    statement = select(func.count()).where(
-        ZaloMedia.sha256 == sha256, ZaloMedia.id != except_id, ZaloMedia.status == MediaStatus.STORED
+def _put_files(
+    connection: Connection, *, account: str, external_id: str, files: Mapping[int, Any], due_at: dt.datetime
+) -> bool:
+    statement = select(InboxMessage.message).where(
+        InboxMessage.channel == "zalo", InboxMessage.account == account, InboxMessage.external_id == external_id
     )
-    return bool(connection.execute(statement).scalar_one())
+    message = connection.execute(statement).scalar()
+    if not message:
+        return False
+    whole = [files.get(position, before) for position, before in enumerate(message.get("files", []))]
+    return put_in_message(
+        connection, account=account, external_id=external_id, values={"files": whole}, due_at=due_at
+    )  # fmt: skip
 
 
 # -- gaps ---------------------------------------------------------------------------------------------------------

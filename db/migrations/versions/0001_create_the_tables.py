@@ -30,6 +30,8 @@ def upgrade() -> None:
     sa.Column('website', sa.String(), nullable=True),
     sa.Column('privacy_contact', sa.String(), nullable=True),
     sa.Column('source_hash', sa.String(length=64), nullable=True),
+    sa.Column('edited_in_console', sa.Boolean(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_departments')),
     sa.UniqueConstraint('slug', name=op.f('uq_departments_slug'))
@@ -112,7 +114,7 @@ def upgrade() -> None:
     sa.Column('unreachable_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('last_interaction_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('paused_until', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('files_wanted_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('pause_told_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('department_id', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['department_id'], ['departments.id'], name=op.f('fk_conversations_department_id_departments')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_conversations')),
@@ -220,8 +222,6 @@ def upgrade() -> None:
     sa.Column('follows', sa.Boolean(), nullable=True),
     sa.Column('follows_changed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('info_requested_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('submitted_info', sa.String(), nullable=True),
-    sa.Column('submitted_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('withdrawn_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('department_id', sa.Integer(), nullable=False),
@@ -272,8 +272,27 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_events'))
     )
     with op.batch_alter_table('audit_events', schema=None) as batch_op:
+        batch_op.create_index('ix_audit_events_action', ['department_id', 'action', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_audit_events_created_at'), ['created_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_audit_events_department_id'), ['department_id'], unique=False)
+        batch_op.create_index('ix_audit_events_member', ['department_id', 'staff_member_id', 'id'], unique=False)
+
+    op.create_table('channel_switches',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('channel', sa.String(length=16), nullable=False),
+    sa.Column('mode', sa.String(length=8), nullable=False),
+    sa.Column('notice', sa.String(), nullable=True),
+    sa.Column('paused_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('changed_by', sa.Integer(), nullable=True),
+    sa.Column('department_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['changed_by'], ['staff_members.id'], name=op.f('fk_channel_switches_changed_by_staff_members')),
+    sa.ForeignKeyConstraint(['department_id'], ['departments.id'], name=op.f('fk_channel_switches_department_id_departments')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_channel_switches')),
+    sa.UniqueConstraint('department_id', 'channel', name=op.f('uq_channel_switches_department_id_channel'))
+    )
+    with op.batch_alter_table('channel_switches', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_channel_switches_department_id'), ['department_id'], unique=False)
 
     op.create_table('data_tasks',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -351,6 +370,8 @@ def upgrade() -> None:
     sa.Column('phone', sa.String(length=20), nullable=True),
     sa.Column('province', sa.String(length=32), nullable=True),
     sa.Column('old_province', sa.String(length=32), nullable=True),
+    sa.Column('commune', sa.String(length=8), nullable=True),
+    sa.Column('former_unit', sa.String(length=8), nullable=True),
     sa.Column('place', sa.String(length=240), nullable=True),
     sa.Column('legal_basis', sa.String(length=16), nullable=False),
     sa.Column('status', sa.String(length=16), nullable=False),
@@ -394,6 +415,10 @@ def upgrade() -> None:
     sa.UniqueConstraint('department_id', 'idempotency_key', name=op.f('uq_requests_department_id_idempotency_key'))
     )
     with op.batch_alter_table('requests', schema=None) as batch_op:
+        batch_op.create_index('ix_requests_assignee_id_id', ['department_id', 'assignee_id', 'id'], unique=False)
+        batch_op.create_index('ix_requests_unit_id_id', ['department_id', 'unit_id', 'id'], unique=False)
+        batch_op.create_index('ix_requests_tax_code', ['department_id', 'tax_code'], unique=False)
+        batch_op.create_index('ix_requests_unread', ['department_id', 'unread_at'], unique=False, sqlite_where=sa.text('unread_at IS NOT NULL'), postgresql_where=sa.text('unread_at IS NOT NULL'))
         batch_op.create_index('ix_requests_assignee_due', ['assignee_id', 'is_open', 'due_at', 'id'], unique=False)
         batch_op.create_index('ix_requests_channel_id', ['department_id', 'channel', 'id'], unique=False)
         batch_op.create_index('ix_requests_conversation_id_id', ['conversation_id', 'id'], unique=False)
@@ -419,12 +444,56 @@ def upgrade() -> None:
     with op.batch_alter_table('routing_rules', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_routing_rules_department_id'), ['department_id'], unique=False)
 
+    op.create_table('staff_second_factors',
+    sa.Column('staff_member_id', sa.Integer(), nullable=False),
+    sa.Column('sealed_secret', sa.String(), nullable=False),
+    sa.Column('last_step', sa.Integer(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('department_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['department_id'], ['departments.id'], name=op.f('fk_staff_second_factors_department_id_departments')),
+    sa.ForeignKeyConstraint(['staff_member_id'], ['staff_members.id'], name=op.f('fk_staff_second_factors_staff_member_id_staff_members')),
+    sa.PrimaryKeyConstraint('staff_member_id', name=op.f('pk_staff_second_factors'))
+    )
+    with op.batch_alter_table('staff_second_factors', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_staff_second_factors_department_id'), ['department_id'], unique=False)
+
+    op.create_table('staff_recovery_codes',
+    sa.Column('code_hash', sa.String(length=64), nullable=False),
+    sa.Column('staff_member_id', sa.Integer(), nullable=False),
+    sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('department_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['department_id'], ['departments.id'], name=op.f('fk_staff_recovery_codes_department_id_departments')),
+    sa.ForeignKeyConstraint(['staff_member_id'], ['staff_members.id'], name=op.f('fk_staff_recovery_codes_staff_member_id_staff_members')),
+    sa.PrimaryKeyConstraint('code_hash', name=op.f('pk_staff_recovery_codes'))
+    )
+    with op.batch_alter_table('staff_recovery_codes', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_staff_recovery_codes_department_id'), ['department_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_staff_recovery_codes_staff_member_id'), ['staff_member_id'], unique=False)
+
+    op.create_table('canned_replies',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('unit_id', sa.Integer(), nullable=True),
+    sa.Column('title', sa.String(length=120), nullable=False),
+    sa.Column('text', sa.String(), nullable=False),
+    sa.Column('updated_by', sa.Integer(), nullable=True),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('department_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['department_id'], ['departments.id'], name=op.f('fk_canned_replies_department_id_departments')),
+    sa.ForeignKeyConstraint(['unit_id'], ['units.id'], name=op.f('fk_canned_replies_unit_id_units')),
+    sa.ForeignKeyConstraint(['updated_by'], ['staff_members.id'], name=op.f('fk_canned_replies_updated_by_staff_members')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_canned_replies'))
+    )
+    with op.batch_alter_table('canned_replies', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_canned_replies_department_id'), ['department_id'], unique=False)
+
     op.create_table('staff_sessions',
     sa.Column('token_hash', sa.String(length=64), nullable=False),
     sa.Column('staff_member_id', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('last_seen_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('is_verified', sa.Boolean(), nullable=False),
+    sa.Column('user_agent', sa.String(length=200), nullable=True),
     sa.Column('department_id', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['department_id'], ['departments.id'], name=op.f('fk_staff_sessions_department_id_departments')),
     sa.ForeignKeyConstraint(['staff_member_id'], ['staff_members.id'], name=op.f('fk_staff_sessions_staff_member_id_staff_members')),
@@ -482,17 +551,13 @@ def upgrade() -> None:
     sa.Column('conversation_id', sa.Integer(), nullable=False),
     sa.Column('inbox_external_id', sa.String(length=160), nullable=False),
     sa.Column('position', sa.Integer(), nullable=False),
-    sa.Column('kind', sa.String(length=16), nullable=False),
     sa.Column('name', sa.String(length=255), nullable=True),
     sa.Column('url', sa.String(), nullable=True),
-    sa.Column('status', sa.String(length=16), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.Column('error', sa.String(length=64), nullable=True),
-    sa.Column('sha256', sa.String(length=64), nullable=True),
-    sa.Column('size', sa.Integer(), nullable=True),
+    sa.Column('received', JSON, nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('stored_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('department_id', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['conversation_id'], ['conversations.id'], name=op.f('fk_zalo_media_conversation_id_conversations')),
     sa.ForeignKeyConstraint(['department_id'], ['departments.id'], name=op.f('fk_zalo_media_department_id_departments')),
@@ -579,6 +644,7 @@ def upgrade() -> None:
     with op.batch_alter_table('outbox_messages', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_outbox_messages_department_id'), ['department_id'], unique=False)
         batch_op.create_index('ix_outbox_messages_queued', ['channel', 'id'], unique=False, sqlite_where=sa.text("status = 'queued'"), postgresql_where=sa.text("status = 'queued'"))
+        batch_op.create_index('ix_outbox_messages_unsent', ['department_id', 'id'], unique=False, sqlite_where=sa.text("status IN ('waiting_window', 'undeliverable')"), postgresql_where=sa.text("status IN ('waiting_window', 'undeliverable')"))
 
     op.create_table('private_links',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -741,6 +807,7 @@ def downgrade() -> None:
 
     op.drop_table('private_links')
     with op.batch_alter_table('outbox_messages', schema=None) as batch_op:
+        batch_op.drop_index('ix_outbox_messages_unsent', sqlite_where=sa.text("status IN ('waiting_window', 'undeliverable')"), postgresql_where=sa.text("status IN ('waiting_window', 'undeliverable')"))
         batch_op.drop_index('ix_outbox_messages_queued', sqlite_where=sa.text("status = 'queued'"), postgresql_where=sa.text("status = 'queued'"))
         batch_op.drop_index(batch_op.f('ix_outbox_messages_department_id'))
 
@@ -773,6 +840,19 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_turns_conversation_id'))
 
     op.drop_table('turns')
+    with op.batch_alter_table('canned_replies', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_canned_replies_department_id'))
+
+    op.drop_table('canned_replies')
+    with op.batch_alter_table('staff_recovery_codes', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_staff_recovery_codes_staff_member_id'))
+        batch_op.drop_index(batch_op.f('ix_staff_recovery_codes_department_id'))
+
+    op.drop_table('staff_recovery_codes')
+    with op.batch_alter_table('staff_second_factors', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_staff_second_factors_department_id'))
+
+    op.drop_table('staff_second_factors')
     with op.batch_alter_table('staff_sessions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_staff_sessions_staff_member_id'))
         batch_op.drop_index(batch_op.f('ix_staff_sessions_expires_at'))
@@ -784,6 +864,10 @@ def downgrade() -> None:
 
     op.drop_table('routing_rules')
     with op.batch_alter_table('requests', schema=None) as batch_op:
+        batch_op.drop_index('ix_requests_unread')
+        batch_op.drop_index('ix_requests_tax_code')
+        batch_op.drop_index('ix_requests_unit_id_id')
+        batch_op.drop_index('ix_requests_assignee_id_id')
         batch_op.drop_index('ix_requests_unit_due')
         batch_op.drop_index('ix_requests_topic_id')
         batch_op.drop_index('ix_requests_status_id')
@@ -811,9 +895,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_data_tasks_department_id'))
 
     op.drop_table('data_tasks')
+    with op.batch_alter_table('channel_switches', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_channel_switches_department_id'))
+
+    op.drop_table('channel_switches')
     with op.batch_alter_table('audit_events', schema=None) as batch_op:
+        batch_op.drop_index('ix_audit_events_member')
         batch_op.drop_index(batch_op.f('ix_audit_events_department_id'))
         batch_op.drop_index(batch_op.f('ix_audit_events_created_at'))
+        batch_op.drop_index('ix_audit_events_action')
 
     op.drop_table('audit_events')
     with op.batch_alter_table('zalo_tokens', schema=None) as batch_op:
