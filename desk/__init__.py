@@ -26,8 +26,9 @@ module         what it gives
 ``privacy``    ``open_task``, ``extend``, ``finish``, ``refuse``, ``collect``, ``erase``: the law's clocks
 ``handover``   ``take``, ``give_back``, ``find``: an officer holds a conversation, 24 hours at most without a word
 ``identity``   ``read_phone``, ``read_tax_code``, ``read_name``, ``read_organisation`` -> value or ``Problem``
-``places``     ``find_places(text)``, ``provinces()``, ``province_name``: today's 34, by the old 63 names too
+``places``     ``find_places(text)``: provinces, communes, former districts by any name; ``place_of``, ``show_place``
 ``retention``  ``RUNNERS`` and ``run_due`` for due rows, ``sweep_blobs`` for the disk, ``PERIODS`` the notice names
+``tables``     rows as CSV and XLSX files in which no cell is a formula: ``Sheet``, ``csv_text``, ``defuse``
 =============  ========================================================================================================
 
 An outbox row of ours is ``{"notice": key, "fields": {…}}`` in place of a reply; whoever delivers it words it (times in

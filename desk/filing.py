@@ -25,7 +25,8 @@ OPEN_LIMIT = 5
 class Requester:
     """Who asks; None is what they did not say. ``phone`` is E.164, ``tax_code`` as ``identity`` gives it.
 
-    ``province`` and ``old_province`` are ids of ``places``; ``place`` is the rest of the address as typed.
+    ``province`` and ``old_province`` are ids of ``places``, ``commune`` and ``former_unit`` codes of its units;
+    ``place`` is the rest of the address as typed.
     """
 
     kind: str | None = None
@@ -35,12 +36,16 @@ class Requester:
     phone: str | None = None
     province: str | None = None
     old_province: str | None = None
+    commune: str | None = None
+    former_unit: str | None = None
     place: str | None = None
 
     @property
     def is_personal(self) -> bool:
         """Whether any of it is about a person rather than an organisation: a 12-digit tax code is a personal number."""
-        return bool(self.name or self.phone or self.place or (self.tax_code and len(self.tax_code) == 12))
+        return bool(
+            self.name or self.phone or self.commune or self.place or (self.tax_code and len(self.tax_code) == 12)
+        )
 
 
 @dataclass(frozen=True)

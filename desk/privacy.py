@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from db.models import DataRight, DataTaskStatus
-from db.queries import conversations, operations, privacy, reach, request_files, request_search, requests
+from db.queries import conversations, operations, privacy, reach, request_files, request_search, requests, zalo
 from db.queries import drafts as draft_queries
 from desk import notices
 from desk.calendar import local_date
 from desk.change import Actor, required
 from desk.errors import ExtendedAlready, OpenRequestsRemain, RequestNotFound, TaskNotFound
+from desk.places import show_place
 from desk.settings import Desk
 
 ACKNOWLEDGE_DAYS = 2
@@ -215,6 +216,7 @@ def collect(connection: Connection, desk: Desk, *, conversation_id: int) -> dict
 def _shown(connection: Connection, row: Row[Any]) -> dict[str, Any]:
     plain = {name: getattr(row, name) for name in _SHOWN}
     shown = {name: value.isoformat() if isinstance(value, dt.datetime) else value for name, value in plain.items()}
+    shown["place"] = show_place(row.province, row.old_province, row.commune, row.former_unit, row.place) or None
     return {
         **shown,
         "messages": [
@@ -244,13 +246,14 @@ class Erased:
 
 def erase(
     connection: Connection, desk: Desk, *, conversation_id: int, now: dt.datetime, actor: Actor,
+    asked_at: dt.datetime | None = None,
 ) -> Erased:  # fmt: skip
     """Really erase everything about the person of a conversation, and finish their task to do so.
 
     Ended requests keep what they count for (topic, times, status, rating, province) and nothing about anybody. Files go
     from the disk with the next ``retention.sweep_blobs``. Consent receipts stay until their own period ends: they prove
     what was agreed. The last message the person gets is the chat's: say it before calling, for afterwards the
-    conversation cannot be written to.
+    conversation cannot be written to. ``asked_at``: the messenger's late events of before bring nothing back.
 
     Raises:
         RequestNotFound: No such conversation here.
@@ -272,6 +275,11 @@ def erase(
     if task is not None:
         _end(connection, desk, task, DataTaskStatus.DONE, actor, now, requests=len(ids), files=files)
     privacy.detach_tasks(connection, conversation_id)
+    if conversation.channel == "zalo":
+        zalo.forget_person(
+            connection, department_id=desk.department_id, account=conversation.account,
+            user_id=conversation.external_id, conversation_id=conversation_id, at=asked_at or now, now=now,
+        )  # fmt: skip
     rows = reach.erase_conversation(connection, conversation_id, now=now)
     keep_consents(connection, desk, conversation_id, now=now)
     return Erased(len(ids), files, rows)
