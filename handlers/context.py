@@ -85,7 +85,7 @@ class TurnContext:
         """What the knowledge needs to know of the conversation."""
         return QuestionContext(
             province=self.province(state), audience=state.audience, topic=state.topic, facet=state.facet,
-            recent_topics=state.recent_topics,
+            recent_topics=state.recent_topics, question=state.question,
         )  # fmt: skip
 
 

@@ -57,6 +57,8 @@ def route(context: TurnContext, state: DialogueState, messages: Sequence[Incomin
     first = messages[0]
     if first.kind is MessageKind.TEXT:
         return _texts(context, state, [clean(message.text) for message in messages], messages)
+    if first.kind is MessageKind.CONTACT and first.shared and context.standing is not None:
+        return support_request.share_contact(context, state, first.shared)
     if first.kind is MessageKind.CONTACT and first.data and context.standing is not None:
         return support_request.share_phone(context, state, first.data)
     if first.kind in FILES and context.standing is not None:
@@ -68,6 +70,9 @@ def _files(context: TurnContext, state: DialogueState, messages: Sequence[Incomi
     """Files go where they are expected; nobody's file is kept without a form or a request."""
     action, _, code = (state.awaiting or "").partition(":")
     request = context.desk.find(code) if action == request_status.WRITE else None
+    if not context.traits.takes_files:
+        waited_for = context.desk.form is not None or context.desk.open_requests
+        return Decision(state, (Reply(say("file.not_here")),)) if waited_for else None
     if request is None and context.desk.form is not None:
         return support_request.take_files(context, state, messages)
     request = request or request_status.waiting_for_answer(context) or _only_open(context)

@@ -13,15 +13,16 @@ from handlers import answers, desk_turn, menu
 from handlers.context import Decision, Feedback, TurnContext, TurnLog, choice
 from handlers.masking import mask_personal_data
 from handlers.messages import IncomingMessage, MessageKind, Reply
+from handlers.provinces import named_province
 from handlers.state import DialogueState
 from handlers.texts import say
 from handlers.times import reading_time
-from knowledge.places import find_province
 from knowledge.taxonomy import NATIONAL
 from knowledge.text import clean, fold
-from knowledge.understanding import Candidate, Outcome, Reason, Understanding
+from knowledge.understanding import Outcome, Reason, Understanding
 
 TEXT_READ = 2000
+OPTIONS_SHOWN = 3  # beside «none of these»
 DOUBLE_TAP_S = 10.0
 LOGGED_TEXT = 500
 
@@ -73,6 +74,8 @@ def _remember_offer(decision: Decision) -> Decision:
 
 def _route(context: TurnContext, state: DialogueState, messages: Sequence[IncomingMessage]) -> Decision:
     first = messages[0]
+    if first.kind is not MessageKind.TAP and state.last_tap is not None:
+        state = replace(state, last_tap=None)  # the same button after a word is no second tap
     if first.kind is MessageKind.TAP:
         return _tap(context, state, first.data)
     if first.kind is MessageKind.START:
@@ -116,8 +119,10 @@ def _text(context: TurnContext, state: DialogueState, text: str) -> Decision:
     number = _NUMBER.fullmatch(words)
     if number and state.choices:
         return _number(context, state, int(number.group(1)))
-    if state.awaiting == "province" and (province := find_province(words)):
-        return _set_province(state, province)
+    if typed := next((shown for shown in state.choices if fold(shown.label).strip(" .!?") == words), None):
+        return _tap(context, state, typed.data)
+    if province := named_province(words, asked=state.awaiting == "province"):
+        return _set_province(context, state, province)
     decision = answer_question(context, state, text)
     return replace(decision, replies=(*before, *decision.replies)) if before else decision
 
@@ -168,9 +173,18 @@ def _ask_province(context: TurnContext, state: DialogueState) -> Decision:
     return replace(decision, state=replace(decision.state, awaiting="province"))
 
 
-def _set_province(state: DialogueState, province: str) -> Decision:
+def _set_province(context: TurnContext, state: DialogueState, province: str) -> Decision:
+    """Note where the person is; what they were told last is said again where that province has its own answer."""
     reply = Reply(say("province.set", province=menu.province_name(province)), choices=(choice("menu.button", "m"),))
-    return Decision(replace(state, province=province, awaiting=None, choices=reply.choices), (reply,))
+    state = replace(state, province=province, awaiting=None, choices=reply.choices)
+    told = context.knowledge.entries.get(state.article or "")
+    if told is not None and told is context.knowledge.facet_entry(told.topic, told.facet, told.province):
+        there = context.knowledge.facet_entry(told.topic, told.facet, province)
+        if there is not None and there is not told:
+            understanding = Understanding(Outcome.ANSWER, 1.0, there.topic, there.facet, there.id)
+            answered = _answer(context, state, understanding, None)
+            return replace(answered, replies=(replace(reply, choices=()), *answered.replies))
+    return Decision(state, (reply,))
 
 
 # -- taps ---------------------------------------------------------------------------------------------------------
@@ -238,7 +252,11 @@ def _tap_details(context: TurnContext, state: DialogueState, argument: str) -> D
     entry = context.knowledge.entries.get(article or "")
     if entry is None:
         return None
-    return Decision(state, (answers.render_details(entry),), TurnLog(topic=entry.topic, article=entry.id))
+    log = TurnLog(
+        outcome=Outcome.ANSWER.value, topic=entry.topic, facet=entry.facet, article=entry.id,
+        sources=answers.sources_of(context, entry),
+    )  # fmt: skip
+    return Decision(state, (answers.render_details(entry),), log)
 
 
 def _tap_feedback(verdict: str) -> Callable[[TurnContext, DialogueState, str], Decision | None]:
@@ -258,7 +276,7 @@ def _tap_feedback(verdict: str) -> Callable[[TurnContext, DialogueState, str], D
 def _tap_province(context: TurnContext, state: DialogueState, argument: str) -> Decision | None:
     if not argument:
         return _ask_province(context, state)
-    return _set_province(state, argument) if argument in context.knowledge.taxonomy.provinces else None
+    return _set_province(context, state, argument) if argument in context.knowledge.taxonomy.provinces else None
 
 
 def _tap_audience(context: TurnContext, state: DialogueState, argument: str) -> Decision | None:
@@ -351,7 +369,8 @@ def _answer(context: TurnContext, state: DialogueState, understanding: Understan
 
 
 def _clarify(context: TurnContext, state: DialogueState, understanding: Understanding, text: str | None) -> Decision:
-    options = [answers.candidate_choice(context, option) for option in understanding.alternatives]
+    shown = understanding.alternatives[:OPTIONS_SHOWN]
+    options = [answers.candidate_choice(context, option) for option in shown]
     if understanding.document is not None:
         body = say("document.which", number=understanding.document.named.digits)
     else:
@@ -375,8 +394,3 @@ def _no_answer(context: TurnContext, state: DialogueState, understanding: Unders
         body = say(f"no_answer.{understanding.reason}")
     near = tuple(answers.candidate_choice(context, other, as_question=True) for other in understanding.alternatives)
     return _show(state, Reply(body, choices=(*near, *ways_on)), log=_log(understanding, text))
-
-
-def offered(understanding: Understanding | None) -> tuple[Candidate, ...]:
-    """The other readings a reply offered to tap."""
-    return understanding.alternatives if understanding else ()

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from desk.consent import Purpose
+from handlers.messages import Choice
 from handlers.standing import Standing
 
 
@@ -23,6 +24,7 @@ class Step(StrEnum):
     TAX = "tax"
     PHONE = "phone"
     PLACE = "place"
+    COMMUNE = "commune"
     NEED = "need"
     FILES = "files"
     REVIEW = "review"
@@ -31,8 +33,8 @@ class Step(StrEnum):
 PURPOSES: Mapping[Step, Purpose] = {
     Step.CONSENT: Purpose.HANDLE_REQUEST, Step.SHARE: Purpose.SHARE_OUTSIDE, Step.NEWS: Purpose.ANNOUNCEMENTS,
 }  # fmt: skip
-PERSONAL = frozenset({Step.KIND, Step.NAME, Step.ORGANISATION, Step.TAX, Step.PHONE, Step.PLACE})
-OPTIONAL = frozenset({Step.NAME, Step.ORGANISATION, Step.TAX, Step.PHONE, Step.PLACE, Step.FILES})
+PERSONAL = frozenset({Step.KIND, Step.NAME, Step.ORGANISATION, Step.TAX, Step.PHONE, Step.PLACE, Step.COMMUNE})
+OPTIONAL = (PERSONAL - {Step.KIND}) | {Step.FILES}
 EDITABLE = (Step.KIND, Step.NAME, Step.ORGANISATION, Step.TAX, Step.PHONE, Step.PLACE, Step.NEED, Step.FILES)
 ORGANISED = frozenset({"doanh-nghiep", "hop-tac-xa", "to-chuc"})  # of the taxonomy's audiences
 
@@ -42,7 +44,9 @@ class Form:
     """What was filled in so far. ``done`` are the steps that were answered or skipped, in the order of answering.
 
     ``agreed``: whether the person consents to their data being kept for this request; None: not asked yet.
-    ``is_plain``: they said that it is a question, not a complaint or a dossier.
+    ``is_plain``: they said that it is a question, not a complaint or a dossier. ``commune`` and ``former_unit`` are
+    codes of ``desk.places``; ``place`` is what else of the address was typed. ``takes_files``: the channel has
+    files.
     """
 
     topic: str | None = None
@@ -55,9 +59,12 @@ class Form:
     phone: str | None = None
     province: str | None = None
     old_province: str | None = None
+    commune: str | None = None
+    former_unit: str | None = None
     place: str | None = None
     description: str | None = None
     is_plain: bool = False
+    takes_files: bool = True
     done: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -76,8 +83,9 @@ class Form:
         return replace(self, **values, done=(*(other for other in self.done if other != step), step))
 
     def without(self, step: Step) -> Form:
-        """The form in which ``step`` is asked again; everything else stays."""
-        return replace(self, done=tuple(other for other in self.done if other != step))
+        """The form in which ``step`` is asked again, the commune with its province; everything else stays."""
+        gone = {step, Step.COMMUNE} if step is Step.PLACE else {step}
+        return replace(self, done=tuple(other for other in self.done if other not in gone))
 
     def applies(self, step: Step, standing: Standing) -> bool:
         """Whether a step is asked of this person at all."""
@@ -86,8 +94,12 @@ class Form:
                 return self.agreed is None
             case Step.SHARE | Step.NEWS:
                 return bool(self.agreed) and PURPOSES[step] not in standing.consents
+            case Step.COMMUNE:
+                return bool(self.agreed) and self.province is not None
             case Step.ORGANISATION | Step.TAX:
                 return bool(self.agreed) and self.kind in ORGANISED
+            case Step.FILES:
+                return self.takes_files
             case _ if step in PERSONAL:
                 return bool(self.agreed)
             case _:
@@ -111,8 +123,29 @@ class Form:
         return {
             "kind": self.kind, "name": self.name, "organisation": self.organisation if organised else None,
             "tax_code": self.tax_code if organised else None, "phone": self.phone, "province": self.province,
-            "old_province": self.old_province, "place": self.place,
+            "old_province": self.old_province, "commune": self.commune, "former_unit": self.former_unit,
+            "place": self.place,
         }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A form after an answer; ``remark`` is said before the next question."""
+
+    form: Form
+    remark: str | None = None
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What is wrong with an answer, in words; ``choices`` are what it may have meant.
+
+    ``form``: what may be kept of the answer all the same.
+    """
+
+    text: str
+    choices: tuple[Choice, ...] = ()
+    form: Form | None = None
 
 
 def begin(standing: Standing, *, topic: str | None, question: str | None, kind: str | None) -> Form:

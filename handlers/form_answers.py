@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from desk.change import TEXT_LIMIT
 from desk.identity import Problem, mask_phone, read_name, read_organisation, read_phone, read_tax_code
-from desk.places import PlaceMatch, find_places, province_name
 from desk.text import clean_text
+from handlers import form_places
 from handlers.context import TurnContext
-from handlers.form import Form, Step
+from handlers.form import Answered, Form, Step, Wrong
 from handlers.masking import mask_personal_data
-from handlers.messages import Choice
 from handlers.texts import say
 from knowledge.text import fold
 
@@ -39,26 +37,6 @@ _ASKS_HOW = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Answered:
-    """A form after an answer; ``remark`` is said before the next question."""
-
-    form: Form
-    remark: str | None = None
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """What is wrong with an answer, in words; ``choices`` are what it may have meant.
-
-    ``form``: what may be kept of the answer all the same.
-    """
-
-    text: str
-    choices: tuple[Choice, ...] = ()
-    form: Form | None = None
-
-
 Result = Answered | Wrong
 
 
@@ -66,8 +44,15 @@ def _problem(problem: Problem) -> Wrong:
     return Wrong(say(f"problem.{problem.key}", **problem.fields))
 
 
-def read_answer(context: TurnContext, form: Form, step: Step, text: str) -> Result:
-    """The form after ``text`` at ``step``, or what is wrong with it."""
+def read_answer(context: TurnContext, form: Form, step: Step, text: str, *, near: str | None = None) -> Result:
+    """The form after ``text`` at ``step``, or what is wrong with it.
+
+    ``near`` is the province the person chose in the chat, if any: of places with one name those in it come first.
+    """
+    if step is Step.PLACE:
+        return form_places.read_place(form, text, near=near or context.department.province)
+    if step is Step.COMMUNE:
+        return form_places.read_commune(form, text)
     return _READERS[step](context, form, text)
 
 
@@ -124,25 +109,6 @@ def _read_phone(context: TurnContext, form: Form, text: str) -> Result:
     return Answered(form.answered(Step.PHONE, phone=phone.e164), remark)
 
 
-def _read_place(context: TurnContext, form: Form, text: str) -> Result:
-    del context
-    matches = find_places(text)
-    if not matches:
-        return Wrong(say("problem.place.unknown"))
-    if not matches[0].is_sure:
-        choices = tuple(_place_choice(match) for match in matches)
-        return Wrong(say("problem.place.which"), choices, replace(form, place=matches[0].rest or None))
-    match = matches[0]
-    form = form.answered(Step.PLACE, province=match.province, old_province=match.old, place=match.rest or form.place)
-    remark = say("form.place_today", old=match.old_name, now=match.name) if match.old_name else None
-    return Answered(form, remark)
-
-
-def _place_choice(match: PlaceMatch) -> Choice:
-    name = province_name(match.province, match.old)
-    return Choice(name, f"s:p:{match.province}:{match.old or ''}")
-
-
 def _read_need(context: TurnContext, form: Form, text: str) -> Result:
     del context
     description = clean_text(text)
@@ -170,5 +136,5 @@ def reads_as(text: str) -> str | None:
 
 _READERS: dict[Step, Callable[[TurnContext, Form, str], Result]] = {
     Step.KIND: _read_kind, Step.NAME: _read_name, Step.ORGANISATION: _read_organisation, Step.TAX: _read_tax,
-    Step.PHONE: _read_phone, Step.PLACE: _read_place, Step.NEED: _read_need,
+    Step.PHONE: _read_phone, Step.NEED: _read_need,
 }  # fmt: skip

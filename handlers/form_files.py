@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from desk.files import COUNT_LIMIT, SIZE_LIMIT
+from handlers import form_places
 from handlers.commands import AddFormFile, Command, RemoveFiles
 from handlers.context import Decision, TurnContext, choice
 from handlers.form import Form, Step
@@ -30,8 +31,8 @@ class Taken:
 
 def skipped(form: Form, step: Step) -> Form:
     """The form without an answer to an optional step; what was answered before is taken back."""
-    if step is Step.PLACE:
-        return form.answered(step, province=None, old_province=None, place=None)
+    if step in (Step.PLACE, Step.COMMUNE):
+        return form_places.skipped(form, step)
     return form.answered(step, **({_VALUES[step]: None} if step in _VALUES else {}))
 
 

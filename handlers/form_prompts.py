@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from desk.identity import mask_phone, mask_tax_code
-from desk.places import province_name
+from handlers import form_places
 from handlers.context import TurnContext, choice
 from handlers.form import EDITABLE, OPTIONAL, ORGANISED, Form, Step
 from handlers.masking import mask_name, mask_personal_data
@@ -43,9 +43,14 @@ def prompt(context: TurnContext, form: Form, step: Step, files: tuple[KeptFile, 
         case Step.KIND:
             audiences = context.knowledge.taxonomy.audiences.items()
             return Reply(say("form.kind"), choices=tuple(Choice(name, f"s:k:{id_}") for id_, name in audiences))
+        case Step.NAME if context.traits.shares_contact:
+            return Reply(say("form.name_or_share"), choices=_skip(step), ask="contact")
         case Step.PHONE:
-            ask = "phone" if context.traits.shares_phone else None
+            shares = {"phone": context.traits.shares_phone, "contact": context.traits.shares_contact}
+            ask = next((way for way, is_there in shares.items() if is_there), None)
             return Reply(say("form.phone"), choices=_skip(step), ask=ask)
+        case Step.COMMUNE:
+            return Reply(form_places.commune_question(form), choices=(*form_places.commune_choices(form), *_skip(step)))
         case Step.NEED:
             use = (choice("form.use_question", f"s:use:{_mark(form.question)}"),) if form.question else ()
             body = say("form.need_known", question=form.question) if form.question else say("form.need")
@@ -75,23 +80,21 @@ def shown_fields(context: TurnContext, form: Form, files: tuple[KeptFile, ...]) 
     """What was filled in, as it may be shown on this channel; nothing for a step that is not asked."""
     masked = context.traits.masks_people
     organised = form.kind in ORGANISED
-    place = ", ".join(part for part in (form.place, province_name(form.province, form.old_province)) if part)
     values: dict[Step, str | None] = {}
     if form.agreed:
         values = {
             Step.KIND: context.knowledge.taxonomy.audiences.get(form.kind or "", "").split(":")[0],
             Step.NAME: mask_name(form.name) if masked and form.name else form.name,
             Step.PHONE: mask_phone(form.phone) if masked and form.phone else _national(form.phone),
-            Step.PLACE: place,
+            Step.PLACE: form_places.place_text(form, with_rest=not masked),
         }  # fmt: skip
-        if masked and form.place:
-            values[Step.PLACE] = province_name(form.province, form.old_province)
     if form.agreed and organised:
         tax = mask_half(form.tax_code) if masked and form.tax_code else mask_tax_code(form.tax_code or "")
         values |= {Step.ORGANISATION: form.organisation, Step.TAX: tax}
     description = form.description or ""
     values[Step.NEED] = mask_for(context, description, form.name) if masked else description
-    values[Step.FILES] = say("form.files_count", count=len(files)) if files else None
+    if files or form.takes_files:
+        values[Step.FILES] = say("form.files_count", count=len(files)) if files else None
     return {step: values[step] or say("form.empty") for step in EDITABLE if step in values}
 
 

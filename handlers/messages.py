@@ -44,11 +44,20 @@ class SentFile:
 
 
 @dataclass(frozen=True)
+class SharedContact:
+    """What a person shared about themselves when the messenger's own form asked for it: claims, as they came."""
+
+    name: str = ""
+    phone: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
 class IncomingMessage:
     """One message of a person.
 
     ``data`` is what a tapped button carries, or the number a person shared as their own contact; ``sent_at`` the
-    messenger's time.
+    messenger's time; ``shared`` what they filled into the messenger's own form.
     """
 
     kind: MessageKind
@@ -56,19 +65,25 @@ class IncomingMessage:
     data: str = ""
     sent_at: dt.datetime | None = None
     files: tuple[SentFile, ...] = ()
+    shared: SharedContact | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that ``from_json`` reads back."""
         sent_at = self.sent_at.isoformat() if self.sent_at else None
-        data = {"kind": self.kind.value, "text": self.text, "data": self.data, "sent_at": sent_at}
-        return {**data, "files": [asdict(file) for file in self.files]} if self.files else data
+        data: dict[str, Any] = {"kind": self.kind.value, "text": self.text, "data": self.data, "sent_at": sent_at}
+        if self.files:
+            data["files"] = [asdict(file) for file in self.files]
+        if self.shared:
+            data["shared"] = asdict(self.shared)
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> IncomingMessage:
         """The message a row of the inbox holds."""
         sent_at = dt.datetime.fromisoformat(data["sent_at"]) if data.get("sent_at") else None
         files = tuple(SentFile(**file) for file in data.get("files", []))
-        return cls(MessageKind(data["kind"]), data.get("text", ""), data.get("data", ""), sent_at, files)
+        shared = SharedContact(**data["shared"]) if data.get("shared") else None
+        return cls(MessageKind(data["kind"]), data.get("text", ""), data.get("data", ""), sent_at, files, shared)
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,8 @@ class Reply:
 
     ``heading`` and ``note`` (source, validity) are parts of the text a channel may set apart; ``choices`` are shown as
     buttons or as a numbered list; ``quiet`` choices are secondary (feedback) and never numbered first. ``ask`` is
-    ``phone`` where the messenger's own one-tap way of sharing a number helps, ``files`` where files are expected.
+    ``phone`` where the messenger's own one-tap way of sharing a number helps, ``contact`` where its own form for name
+    and number does, ``files`` where files are expected.
     ``link`` is the code of a request to whose private link the web page may lead.
     """
 

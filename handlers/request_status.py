@@ -171,7 +171,9 @@ def add_files(
     if any(file.may_be_identity_card for file in good):
         lines.append(say("file.identity_card_sent"))
     reply = Reply("\n".join(lines), choices=(choice("request.add_more", f"r:a:{request.code}"),))
-    return _reply(state, reply, *commands)
+    # who answers an officer with a picture often explains it in the next message
+    awaiting = f"{WRITE}:{request.code}" if request.status == RequestStatus.WAITING else None
+    return _reply(state, reply, *commands, awaiting=awaiting)
 
 
 def waiting_for_answer(context: TurnContext) -> OwnRequest | None:

@@ -31,13 +31,15 @@ class ChannelTraits:
     """What a channel is like, for those few decisions that depend on it.
 
     ``masks_people``: no outgoing message may show a full name, phone number or tax code. ``shares_phone``: a person can
-    share their own number with one tap. ``takes_files``: files that people send can be fetched. ``form_on_web``: the
-    form is offered as a page of ours; ``form_only_on_web``: and only there.
+    share their own number with one tap; ``shares_contact``: name and number with the messenger's own form.
+    ``takes_files``: files that people send can be fetched. ``form_on_web``: the form is offered as a page of ours;
+    ``form_only_on_web``: and only there.
     """
 
     masks_people: bool = False
     shares_phone: bool = False
-    takes_files: bool = False
+    shares_contact: bool = False
+    takes_files: bool = True
     form_on_web: bool = False
     form_only_on_web: bool = False
 

@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from desk.filing import OPEN_LIMIT
-from desk.places import provinces
-from handlers import form_answers, form_files, form_prompts
+from handlers import form_answers, form_files, form_places, form_prompts
 from handlers.commands import Command, DiscardForm, FileRequest, MakeFormLink, RecordConsent, SaveForm
 from handlers.context import Decision, TurnContext, choice
-from handlers.form import EDITABLE, OPTIONAL, PURPOSES, Form, Step, begin
-from handlers.form_answers import Answered, Wrong
-from handlers.messages import IncomingMessage, Reply
+from handlers.form import EDITABLE, OPTIONAL, PURPOSES, Answered, Form, Step, Wrong, begin
+from handlers.messages import IncomingMessage, Reply, SharedContact
 from handlers.state import DialogueState
 from handlers.texts import say
 from knowledge.text import clean, fold
@@ -31,7 +29,9 @@ _ASKS = re.compile(
     r"duoc khong|phải không|có cần|co can|có được|co duoc)[ ?!.,]"
 )
 
-SKIP = frozenset({"bo qua", "khong co", "khong can", "bo", "skip", "qua", "khong", "ko"})
+SKIP = frozenset({
+    "bo qua", "khong co", "khong can", "bo", "skip", "qua", "khong", "ko", "chua co", "khong nho", "khong biet",
+})  # fmt: skip
 DONE = frozenset({"xong", "xong roi", "het roi", "du roi", "hoan tat"})
 BACK = frozenset({"quay lai", "lui lai", "truoc"})
 AGAIN = frozenset({"lam lai", "viet lai", "bat dau lai", "lam lai tu dau", "viet lai tu dau"})
@@ -67,6 +67,7 @@ def begin_anew(context: TurnContext, state: DialogueState) -> Decision:
         body = say("desk.too_many_open", limit=OPEN_LIMIT, codes=", ".join(open_codes))
         return _reply(state, Reply(body, choices=(choice("request.mine", "r"),)))
     form = begin(context.desk, topic=state.topic, question=state.question, kind=None)
+    form = replace(form, takes_files=context.traits.takes_files)
     if context.traits.form_on_web:
         link = Reply(say("form.on_web"), choices=(choice("form.on_web_button", "s:web"),))
         if context.traits.form_only_on_web:
@@ -178,7 +179,7 @@ def _hear_review(context: TurnContext, state: DialogueState, form: Form, words: 
 def _take(context: TurnContext, state: DialogueState, form: Form, step: Step, text: str) -> Decision:
     if step is Step.NEED and not form.is_plain and (kind := form_answers.reads_as(text)):
         return _refuse(context, state, kind)
-    result = form_answers.read_answer(context, form, step, text)
+    result = form_answers.read_answer(context, form, step, text, near=context.province(state))
     if isinstance(result, Wrong):
         return _again(context, state, form, result)
     return _go_on(context, state, result)
@@ -197,7 +198,8 @@ def _again(context: TurnContext, state: DialogueState, form: Form, wrong: Wrong 
     usual = form_prompts.prompt(context, form, step, files, key)
     if isinstance(wrong, str):
         wrong = Wrong(wrong)
-    reply = Reply(wrong.text, choices=(*wrong.choices, *usual.choices), ask=usual.ask)
+    ask = usual.ask if usual.ask != "contact" else None  # the messenger's form stands above, once is enough
+    reply = Reply(wrong.text, choices=(*wrong.choices, *usual.choices), ask=ask)
     saved = (SaveForm(wrong.form.to_json()),) if wrong.form else ()
     return Decision(replace(state, choices=reply.choices, awaiting=AWAITING), (reply,), commands=saved)
 
@@ -226,6 +228,29 @@ def share_phone(context: TurnContext, state: DialogueState, number: str) -> Deci
     if form is None or state.awaiting != AWAITING or form.next_step(context.desk) is not Step.PHONE:
         return None
     return _take(context, state, form, Step.PHONE, number)
+
+
+def share_contact(context: TurnContext, state: DialogueState, shared: SharedContact) -> Decision | None:
+    """Name, phone and place from the messenger's own form; None when no form of ours waits for them.
+
+    They are the person's claims, read like what is typed: what is not usable is asked for in words. A place that was
+    answered before stays.
+    """
+    form = current(context)
+    if form is None or not form.agreed:
+        return None
+    taken = []
+    for step, text in ((Step.NAME, shared.name), (Step.PHONE, shared.phone), (Step.PLACE, shared.place)):
+        if not text.strip() or (step is Step.PLACE and step in form.done):
+            continue
+        result = form_answers.read_answer(context, form, step, text)
+        if isinstance(result, Answered):
+            form = result.form
+            taken.append(step)
+    if not taken:
+        return _again(context, state, form, say("form.shared_nothing"))
+    labels = ", ".join(say(f"form.label.{step.value}").lower() for step in taken)
+    return _ask(context, state, form, before=(Reply(say("form.shared", fields=labels)),))
 
 
 def take_files(context: TurnContext, state: DialogueState, messages: Sequence[IncomingMessage]) -> Decision:
@@ -292,8 +317,8 @@ def _tap_step(context: TurnContext, state: DialogueState, form: Form, action: st
             return _ask(context, state, form_files.skipped(form, step))
         case "k" if rest in context.knowledge.taxonomy.audiences and step is Step.KIND:
             return _ask(context, state, form.answered(step, kind=rest))
-        case "p" if step is Step.PLACE:
-            return _tap_place(context, state, form, rest)
+        case "p" | "c" | "pk" if step is Step.PLACE or (step is Step.COMMUNE and action == "c"):
+            return _tap_place(context, state, form, f"{action}:{rest}")
         case "use" if step is Step.NEED and form.question:
             return _take(context, state, form, step, form.question)
         case "plain":
@@ -310,12 +335,9 @@ def _tap_step(context: TurnContext, state: DialogueState, form: Form, action: st
             return _ask(context, state, form, keep=False)  # a button of a step that is over: what is asked now
 
 
-def _tap_place(context: TurnContext, state: DialogueState, form: Form, rest: str) -> Decision:
-    province, _, old = rest.partition(":")
-    known = next((known for known in provinces() if known.id == province), None)
-    if known is None or (old and old not in dict(known.was)):
-        return _ask(context, state, form, keep=False)
-    return _ask(context, state, form.answered(Step.PLACE, province=province, old_province=old or None))
+def _tap_place(context: TurnContext, state: DialogueState, form: Form, data: str) -> Decision:
+    result = form_places.choose(form, data)
+    return _ask(context, state, form, keep=False) if result is None else _go_on(context, state, result)
 
 
 def edit(context: TurnContext, state: DialogueState, step: Step | None) -> Decision:

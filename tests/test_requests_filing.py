@@ -46,7 +46,8 @@ async def test_a_whole_filing(make_settings: MakeSettings, understander) -> None
         [row] = await all_requests(running.database)
         assert (row.code, row.name, row.phone, row.tax_code) == (code, NAME, "+84912345678", TAX)
         assert (row.topic, row.question, row.description) == ("nhan-hieu", "đăng ký nhãn hiệu cần giấy tờ gì", NEED)
-        assert (row.province, row.old_province, row.place) == ("tay-ninh", "long-an", "xã Tân Trạch")
+        assert (row.province, row.old_province, row.commune) == ("tay-ninh", "long-an", "28132")  # xã Mỹ Lệ
+        assert (row.former_unit, row.place) == ("28132", None)
         assert (row.status, row.legal_basis, row.requester_kind) == ("new", "consent", "doanh-nghiep")
         assert await count(running.database) == 0
 
@@ -92,6 +93,7 @@ async def test_what_is_wrong_is_named_with_an_example_and_asked_again(sqlite_set
         unknown = (await person.says("ở nhà"))[-1]
         assert "Ví dụ" in unknown["body"]
         assert (await person.says("Bến Tre"))[-1]["body"].startswith("Bến Tre nay thuộc tỉnh Vĩnh Long.")
+        await person.says("bỏ qua")  # the commune
         assert (await person.says("ừ"))[-1]["body"] == say("problem.need.too_short")
 
 
@@ -106,7 +108,7 @@ async def test_every_field_can_be_changed_before_sending(sqlite_settings, unders
         ]
         changes = {
             "s:e:name": "Trần Văn Mười", "s:e:organisation": "Tổ hợp Ba Làng", "s:e:phone": "0987654321",
-            "s:e:place": "Trà Vinh", "s:e:need": "Xin tư vấn chứng nhận VietGAP cho vườn dừa.",
+            "s:e:place": "phường 4, TP Trà Vinh, Trà Vinh", "s:e:need": "Xin tư vấn chứng nhận VietGAP cho vườn dừa.",
         }  # fmt: skip
         for tap, text in changes.items():
             await person.taps(tap)
@@ -118,6 +120,7 @@ async def test_every_field_can_be_changed_before_sending(sqlite_settings, unders
         [row] = await all_requests(running.database)
         assert (row.name, row.organisation, row.tax_code) == ("Trần Văn Mười", "Tổ hợp Ba Làng", None)
         assert (row.phone, row.province, row.old_province) == ("+84987654321", "vinh-long", "tra-vinh")
+        assert row.former_unit == "29236"
 
 
 async def test_confirming_twice_at_once_files_one(make_settings: MakeSettings, understander) -> None:
@@ -234,7 +237,7 @@ async def test_answers_sent_in_one_breath_fill_one_step_each(sqlite_settings, un
     async with running_service(sqlite_settings(), understander) as running:
         person = WebPerson(running)
         await says_all(person, *CONSENT, "nông dân")
-        for text in ("Nguyễn Thị Hoa", "0912345678", "Bến Tre"):
+        for text in ("Nguyễn Thị Hoa", "0912345678", "Tân Trạch, Long An"):
             await person.post(text=text)
         last = (await person.replies(at_least=1))[-1]
         for _ in range(3):

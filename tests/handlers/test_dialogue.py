@@ -95,7 +95,24 @@ def test_every_topic_is_reachable_in_the_menu(person: Person, understander: Unde
 
 def test_a_number_outside_the_list_is_told(person: Person) -> None:
     count = len(person.says("menu").replies[-1].choices)
-    assert f"1 đến {count}" in person.says("99").replies[-1].text
+    assert f"chỉ có {count} mục" in person.says("99").replies[-1].text
+
+
+def test_the_words_on_a_button_may_be_typed(person: Person) -> None:
+    offered = person.taps("q:nhan-hieu:ho-so").replies[-1].choices
+    details = next(choice for choice in offered if choice.data.startswith("x:"))
+    assert person.says(f"{details.label}!").log.article == "nhan-hieu/ho-so"
+    person.says("đổi tỉnh")
+    person.says("nơi khác")
+    assert person.state.province == "toan-quoc"
+
+
+def test_the_same_button_after_a_word_is_no_second_tap(person: Person) -> None:
+    person.says("menu")
+    shown = person.taps("m").replies
+    assert person.taps("m").replies == ()
+    person.says("thôi")
+    assert person.taps("m").replies == shown
 
 
 def test_the_province_is_chosen_once_and_changed(person: Person) -> None:
@@ -105,6 +122,26 @@ def test_the_province_is_chosen_once_and_changed(person: Person) -> None:
     person.says("đổi tỉnh")
     person.says("Hưng Yên")
     assert person.state.province == "thai-binh"
+    person.says("đổi tỉnh")
+    person.says("Hà Nội")
+    assert person.state.province == "toan-quoc"
+
+
+@pytest.mark.parametrize(
+    ("text", "province"),
+    [("tui ở bến tre", "ben-tre"), ("Em ở tỉnh Thái Bình cũ ạ", "thai-binh"), ("tra vinh", "ben-tre")],
+)
+def test_a_province_said_in_passing_is_noted_and_the_topic_kept(person: Person, text: str, province: str) -> None:
+    person.taps("q:nhan-hieu:ho-so")
+    person.says(text)
+    assert (person.state.province, person.state.topic) == (province, "nhan-hieu")
+
+
+def test_what_a_province_says_of_its_own_is_told_when_it_is_named(person: Person) -> None:
+    person.taps("q:giai-thuong-chat-luong-quoc-gia:gioi-thieu")
+    decision = person.says("tôi ở Thái Bình")
+    assert decision.log.article == "giai-thuong-chat-luong-quoc-gia/gioi-thieu-thai-binh"
+    assert len(decision.replies) == 2
 
 
 def test_the_audience_is_chosen_once_and_changed(person: Person) -> None:
