@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import structlog
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
@@ -59,7 +60,7 @@ _AUDIO = (
 _ARCHIVES = (b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"MSCF")
 _CARD_NAMES = ("cccd", "cmnd", "can cuoc", "chung minh", "cmt", "can_cuoc", "cancuoc")
 
-_decoding = asyncio.Semaphore(AT_ONCE)
+_decoding: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 class FileRefused(Exception):  # noqa: N818 - named for what happened
@@ -126,7 +127,7 @@ async def receive(chunks: AsyncIterator[bytes], folder: Path, *, name: str | Non
         async for chunk in chunks:
             file.write(chunk)
         file.close()
-        async with _decoding:
+        async with _decoding.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
             return await asyncio.to_thread(_keep, file, folder, name)
     except FileRefused as refused:
         return SentFile(name=name, problem=refused.problem)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from sqlalchemy import Connection
 from starlette.routing import BaseRoute
 
-from handlers.messages import IncomingMessage, MessageKind, Reply
+from handlers.messages import IncomingMessage, MessageKind, Reply, SharedContact
 
 if TYPE_CHECKING:
     from bot.inbox import Inbox
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InboundFile:
-    """A file a person sent, still at the messenger: ``reference`` is how to get it (a link, an id)."""
+    """A file a person sent, still at the messenger: ``reference`` is how to get it (a link, an id).
+
+    ``size`` in bytes is what the messenger says.
+    """
 
     kind: MessageKind
     reference: str
     name: str | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Envelope:
     """A parsed update. ``external_id`` makes it one row; ``acknowledge`` is what ``PushChannel.acknowledge`` needs.
 
     ``occurred_at`` is the messenger's time, given by channels whose updates may arrive swapped. ``interaction``: it
-    lets us write to the person for a while. ``files`` are fetched only while the conversation wants files. ``details``
-    is for the channel's own rows and is not kept in the inbox.
+    lets us write to the person for a while. ``files`` and ``shared`` are not kept unless the channel finds, when it
+    records the message, that somebody waits for them.
     """
 
     external_id: str
@@ -44,7 +48,7 @@ class Envelope:
     occurred_at: dt.datetime | None = None
     interaction: bool = False
     files: tuple[InboundFile, ...] = ()
-    details: Mapping[str, object] | None = None
+    shared: SharedContact | None = None
 
 
 class SignalKind(StrEnum):

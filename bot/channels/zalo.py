@@ -8,6 +8,7 @@ import hashlib
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -24,20 +25,21 @@ from bot.channels import zalo_codes, zalo_messages
 from bot.channels.base import Envelope, Signal, SignalKind
 from bot.channels.zalo_api import SEND_PATH, TIMEOUT, ApiRefused, ZaloApi
 from bot.channels.zalo_consent import ZaloConsent
-from bot.channels.zalo_events import ZaloAccount, is_ours, load_event, parse_event, pseudonym
-from bot.channels.zalo_media import MediaFetcher
+from bot.channels.zalo_events import ZaloAccount, is_ours, load_event, parse_event
+from bot.channels.zalo_media import WAIT, MediaFetcher
 from bot.channels.zalo_signature import DOCUMENTED_FORM, describe_form, matching_form
 from bot.channels.zalo_tokens import ZaloTokens
 from bot.channels.zalo_upkeep import ZaloUpkeep
 from bot.config import Settings
-from bot.errors import PayloadRejected, Unreadable, Unwanted
+from bot.errors import ChannelError, PayloadRejected, Unreadable, Unwanted
 from bot.leases import LeaseKeeper
 from bot.metrics import ZALO_QUOTA
 from bot.secrets_box import SecretsBox
 from bot.security import secret_key
+from bot.traits import contact_image
 from bot.web import webhook
 from db.engine import Database
-from db.queries import zalo
+from db.queries import departments, zalo
 from handlers.messages import Reply
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class ZaloChannel:
         self._settings = settings
         self._database = database
         self._department_id = department_id
+        self._contact_image = contact_image(settings)
         self._secret = settings.zalo_oa_secret
         self._zalo = ZaloAccount(
             settings.zalo_app_id, settings.zalo_oa_id, dt.timedelta(hours=settings.zalo_pause_hours)
@@ -77,7 +80,7 @@ class ZaloChannel:
         self.tokens = ZaloTokens(settings, database, self._box, self._client, self.alerts, department_id=department_id)
         self.api = ZaloApi(settings, self._client, self.tokens)
         self.consent = ZaloConsent(settings, database, self._box, self.tokens)
-        self.media = MediaFetcher(settings, database)
+        self.media = MediaFetcher(settings, database, self.account)
         self.upkeep = ZaloUpkeep(
             settings, database, self, self._zalo, self.api, self.tokens, self.alerts, department_id=department_id
         )
@@ -133,19 +136,12 @@ class ZaloChannel:
     def record(
         self, connection: Connection, update: Envelope | Signal, conversation_id: int, *, is_new: bool, now: dt.datetime
     ) -> None:
-        """People, their following, what they shared, files to fetch, withdrawals; once."""
-        if not is_new:
+        """People, their following, what they shared, files to fetch; once. A withdrawal is the desk's matter."""
+        if not is_new or (isinstance(update, Signal) and update.kind is SignalKind.WITHDRAWN):
             return
-        user, at = update.conversation, min(update.occurred_at or now, now)
-        person = {"account": self.account, "user_id": user}
-        hashed = pseudonym(self.account, user)
-        if isinstance(update, Signal) and update.kind is SignalKind.WITHDRAWN:
-            zalo.forget_person(
-                connection, department_id=self._department_id, pseudonym=hashed, conversation_id=conversation_id,
-                now=at, **person,
-            )  # fmt: skip
-            return
-        withdrawn_at = zalo.withdrawn_at(connection, account=self.account, pseudonym=hashed)
+        at = min(update.occurred_at or now, now)
+        person = {"account": self.account, "user_id": update.conversation}
+        withdrawn_at = zalo.withdrawn_at(connection, **person)
         if withdrawn_at is not None and at <= withdrawn_at:
             raise Unwanted
         zalo.meet_person(connection, department_id=self._department_id, now=now, **person)
@@ -153,15 +149,30 @@ class ZaloChannel:
             if update.kind in (SignalKind.INTERACTED, SignalKind.LEFT):
                 zalo.set_follows(connection, follows=update.kind is SignalKind.INTERACTED, at=at, **person)
             return
-        if update.details:
-            sealed = self._box.seal(orjson.dumps(dict(update.details)).decode())
-            zalo.store_info(connection, sealed=sealed, asked_after=now - ASKED_FOR, now=now, **person)
+        if update.shared and zalo.asked_for_info(
+            connection, conversation_id, asked_after=now - ASKED_FOR, now=now, **person
+        ):
+            values = {"shared": asdict(update.shared)}
+            zalo.put_in_message(connection, account=self.account, external_id=update.external_id, values=values)
         if update.files and zalo.wants_files(connection, conversation_id, now=now):
-            zalo.plan_media(
-                connection, department_id=self._department_id, conversation_id=conversation_id,
-                inbox_external_id=update.external_id, now=now,
-                files=[(file.kind.value, file.reference, file.name) for file in update.files],
-            )  # fmt: skip
+            self._plan_files(connection, update, conversation_id, now)
+
+    def _plan_files(self, connection: Connection, update: Envelope, conversation_id: int, now: dt.datetime) -> None:
+        """Have the files of a message fetched and let its turn wait for them, but for those refused anyway."""
+        sent = [zalo_messages.announced(file, number) for number, file in enumerate(update.files)]
+        links = [
+            zalo.MediaLink(number, file.reference, file.name)
+            for number, file in enumerate(update.files)
+            if not sent[number].problem
+        ]
+        zalo.plan_media(
+            connection, department_id=self._department_id, conversation_id=conversation_id,
+            inbox_external_id=update.external_id, links=links, now=now,
+        )  # fmt: skip
+        zalo.put_in_message(
+            connection, account=self.account, external_id=update.external_id,
+            values={"files": [asdict(file) for file in sent]}, due_at=now + WAIT if links else None,
+        )  # fmt: skip
 
     # -- out ------------------------------------------------------------------------------------------------------
 
@@ -196,7 +207,20 @@ class ZaloChannel:
         self._sent_parts.pop(key, None)
         while len(self._sent_parts) > REMEMBERED:
             del self._sent_parts[next(iter(self._sent_parts))]
+        if reply.ask == "contact":
+            await self._offer_contact_form(conversation)
         return message_id
+
+    async def _offer_contact_form(self, conversation: str) -> None:
+        """Show Zalo's own form below a question that can be answered in words as well: best effort."""
+        if self._contact_image is None:
+            return
+        try:
+            department = await self._database.read(lambda c: departments.get_department(c, self._department_id))
+            await self.ask_for_contact(conversation, department=department.name, image_url=self._contact_image)
+        except (ChannelError, SQLAlchemyError, OSError) as error:  # the question itself has arrived
+            code = error.code if isinstance(error, ChannelError) else type(error).__name__
+            self._log_once(f"contact:{code}", "zalo_contact_form_refused", code=code)
 
     async def _send_text(self, conversation: str, message: zalo_messages.OutgoingText, quote: str | None) -> str | None:
         buttons = self._buttons and bool(message.choices)
@@ -279,7 +303,11 @@ class ZaloChannel:
         raise PayloadRejected(str(zalo_codes.UPLOAD_EXPIRED))
 
     async def ask_for_contact(self, conversation: str, *, department: str, image_url: str) -> str | None:
-        """Ask for name and phone number with Zalo's own form; what comes back is kept from now on. Raises like send."""
+        """Ask for name and phone number with Zalo's own form; what comes back is taken from now on.
+
+        Raises:
+            ChannelError: As for ``send``.
+        """
         now = dt.datetime.now(dt.UTC)
         await self._database.write(
             lambda c: zalo.note_info_requested(c, account=self.account, user_id=conversation, now=now)
@@ -302,7 +330,9 @@ class ZaloChannel:
         """Upkeep in one process at a time; files in any."""
         owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         lease = LeaseKeeper(self._database, f"upkeep:{self.name}", owner, self._settings.lease_s)
-        return {"zalo-upkeep": lambda: self.upkeep.run(inbox, lease), "zalo-media": self.media.run}
+        return {
+            "zalo-upkeep": lambda: self.upkeep.run(inbox, lease), "zalo-media": lambda: self.media.run(inbox.wake),
+        }  # fmt: skip
 
     async def check(self) -> str:
         """Ask Zalo who we are, for the ``check`` command; the Official Account's name.

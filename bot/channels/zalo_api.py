@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import orjson
@@ -17,7 +17,7 @@ from aiolimiter import AsyncLimiter
 
 from bot.channels import zalo_codes
 from bot.channels.wire import load_json
-from bot.channels.zalo_tokens import AccessToken, ZaloTokens
+from bot.channels.zalo_tokens import AccessToken
 from bot.config import Settings
 from bot.errors import ChannelError, ChannelUnavailable, RetryLater
 
@@ -32,6 +32,18 @@ UPLOADS: dict[str, tuple[str, str, int]] = {  # kind: path, field of the answer,
     "gif": ("/v2.0/oa/upload/gif", "attachment_id", 5 * MEGABYTE),
     "file": ("/v2.0/oa/upload/file", "token", 5 * MEGABYTE),
 }
+
+
+class TokenSource(Protocol):
+    """Where access tokens come from: ``ZaloTokens``, or one given token."""
+
+    async def current(self) -> AccessToken:
+        """The token to call with. Raises ChannelError."""
+        ...
+
+    async def renew(self, rejected: AccessToken) -> AccessToken:
+        """Another one than the rejected. Raises ChannelError."""
+        ...
 
 
 class ApiRefused(Exception):  # noqa: N818 - named for what happened
@@ -64,7 +76,7 @@ def error_number(value: object) -> int | None:
 class ZaloApi:
     """The API of one Official Account over one connection pool."""
 
-    def __init__(self, settings: Settings, client: httpx.AsyncClient, tokens: ZaloTokens) -> None:
+    def __init__(self, settings: Settings, client: httpx.AsyncClient, tokens: TokenSource) -> None:
         self._base = settings.zalo_api_url
         self._client = client
         self._tokens = tokens

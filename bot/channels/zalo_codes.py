@@ -1,7 +1,7 @@
 """What the error numbers of the Official Account API mean for the sender, grouped by what to do next.
 
-The numbers of the OA host; the same ones mean other things on the host for templates. Section 8 of the API notes in
-docs/zalo.md lists the sources.
+The numbers of the OA host (https://developers.zalo.me/docs/official-account/phu-luc/ma-loi); the same ones mean other
+things on the host for templates.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import orjson
 from bot.channels.base import Envelope, InboundFile, Signal, SignalKind
 from bot.channels.wire import clean_text, identity, load_json, read_code
 from bot.errors import Unreadable
-from handlers.messages import IncomingMessage, MessageKind
+from handlers.messages import IncomingMessage, MessageKind, SharedContact
 
 TEXT_LIMIT = 20_000
 FILES_LIMIT = 10
@@ -48,11 +48,6 @@ class ZaloAccount:
 def event_key(name: str, *parts: str) -> str:
     """The identity of an event without a message id; people appear in it only as part of a hash."""
     return f"{name[:60]}:{hashlib.sha256('|'.join((name, *parts)).encode()).hexdigest()[:32]}"
-
-
-def pseudonym(account: str, user_id: str) -> str:
-    """What remains of a person who asked to be erased."""
-    return "erased:" + hashlib.sha256(f"{account}|{user_id}".encode()).hexdigest()[:48]
 
 
 def load_event(raw: bytes) -> dict[str, Any]:
@@ -159,29 +154,35 @@ def _files(kind: MessageKind, content: Mapping[str, Any]) -> tuple[InboundFile, 
         payload = attachment.get("payload") if isinstance(attachment, dict) else None
         url = payload.get("url") if isinstance(payload, dict) else None
         if isinstance(payload, dict) and isinstance(url, str) and 0 < len(url) <= URL_LIMIT:
-            files.append(
-                InboundFile(kind, clean_text(url, URL_LIMIT), clean_text(payload.get("name"), NAME_LIMIT) or None)
-            )
+            name = clean_text(payload.get("name"), NAME_LIMIT) or None
+            files.append(InboundFile(kind, clean_text(url, URL_LIMIT), name, _size(payload.get("size"))))
     return tuple(files)
 
 
+def _size(value: object) -> int | None:
+    text = identity(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
 def _submitted_info(body: dict[str, Any], at: dt.datetime) -> Envelope:
-    """What a person shared when asked; a claim, kept only if it was asked for."""
+    """What a person shared when asked; a claim, kept only if it was asked for, and of it only what the form has."""
     user = _user(body, "sender", "user_id")
     info = body.get("info")
     info = info if isinstance(info, dict) else {}
     address = info.get("full_address")
     address = address if isinstance(address, dict) else {}
-    fields = {
-        "name": info.get("name"), "phone": info.get("phone"), "birth_date": info.get("user_dob"),
-        "gender": info.get("gender"), "address": address.get("user_address") or info.get("address"),
-        "ward": address.get("user_ward") or info.get("ward"), "district": info.get("district"),
-        "city": address.get("user_city") or info.get("city"),
-    }  # fmt: skip
-    details = {key: clean_text(identity(value), NAME_LIMIT) for key, value in fields.items() if identity(value)}
+    place = (
+        address.get("user_ward") or info.get("ward"), info.get("district"),
+        address.get("user_city") or info.get("city"),
+    )  # fmt: skip
+    parts = [clean_text(identity(value), NAME_LIMIT).strip() for value in place]
+    shared = SharedContact(
+        name=clean_text(identity(info.get("name")), NAME_LIMIT), phone=clean_text(identity(info.get("phone")), 40),
+        place=", ".join(part for part in parts if part),
+    )  # fmt: skip
     message = IncomingMessage(MessageKind.CONTACT, sent_at=at)
     key = event_key("user_submit_info", _stamp(body), user)
-    return Envelope(key, user, message, occurred_at=at, interaction=True, details=details)
+    return Envelope(key, user, message, occurred_at=at, interaction=True, shared=shared)
 
 
 def _taken_over(body: dict[str, Any], name: str, at: dt.datetime, account: ZaloAccount) -> Signal | None:

@@ -1,4 +1,7 @@
-"""Files people send on Zalo: fetched soon, because their links die; only from Zalo's hosts, never past the limit.
+"""Files people send on Zalo: fetched at once, because their links die; only from Zalo's hosts, never past the limit.
+
+Only while somebody waits for them: a form, an open request, an officer. The message they came with waits in the inbox
+until each of them is on disk or given up, at most a minute; then its turn finds them like those of any other channel.
 
 A link comes from outside, so it is treated as hostile: only the configured domains over HTTPS, only public addresses,
 connected to exactly the address that was checked, no redirect to anywhere else, never with our token.
@@ -7,42 +10,41 @@ connected to exactly the address that was checked, no redirect to anywhere else,
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
-import hashlib
 import ipaddress
-import os
 import socket
-import uuid
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
 import structlog
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.config import Settings
+from bot.files import receive
 from db.engine import Database
-from db.models import MediaStatus
-from db.queries import outbox, zalo
-from handlers.messages import Reply
-from handlers.texts import say
+from db.queries import zalo
+from handlers.messages import SentFile
 
 log = structlog.get_logger()
 
-LOOK_S = 2.0
-FETCH_S = 45.0
-ATTEMPTS = 5
-RETRY_S = 15.0
+LOOK_S = 1.0
+WAIT = dt.timedelta(seconds=60)  # how long a message's turn waits for its files
+MARGIN_S = 4.0
+CLAIMED = dt.timedelta(seconds=30)  # after a crash the next process still finds the message waiting
+FETCH_S = 28.0
+TOGETHER = dt.timedelta(seconds=1)  # the pictures of an album may come one event each: they are answered together
+ATTEMPTS = 4
+RETRY_S = 2.0
 REDIRECTS = 3
-DEAD = frozenset({401, 403, 404, 410})
+DEAD = frozenset({401, 403, 410})  # not 404: a link may work a moment before its file does
 
 
 class MediaLost(Exception):  # noqa: N818 - named for what happened
-    """The file cannot be had. ``code``: ``dead``, ``host``, ``address``, ``redirect``, ``too_large`` or ``empty``."""
+    """The file cannot be had. ``code``: ``dead``, ``host``, ``address`` or ``redirect``."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -109,131 +111,74 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class StoredFile:
-    """A file under way onto the disk: counted and hashed while it arrives, named by its content at the end."""
-
-    def __init__(self, folder: Path, limit: int) -> None:
-        self._folder = folder
-        self._limit = limit
-        self._hash = hashlib.sha256()
-        self.size = 0
-        incoming = folder / "incoming"
-        incoming.mkdir(parents=True, exist_ok=True)
-        self._part = incoming / f"{uuid.uuid4().hex}.part"
-        self._file = self._part.open("xb")
-
-    def write(self, chunk: bytes) -> None:
-        """Add a piece. Raises MediaLost above the limit."""
-        self.size += len(chunk)
-        if self.size > self._limit:
-            raise MediaLost("too_large")
-        self._hash.update(chunk)
-        self._file.write(chunk)
-
-    def finish(self) -> str:
-        """Make it durable and return its SHA-256, which is its name. Raises MediaLost for an empty file."""
-        if self.size == 0:
-            raise MediaLost("empty")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        digest = self._hash.hexdigest()
-        target = stored_path(self._folder, digest)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._part.rename(target)
-        return digest
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        self._file.close()
-        self._part.unlink(missing_ok=True)
-
-
-def stored_path(folder: Path, digest: str) -> Path:
-    """Where a file with this content lies."""
-    return folder / digest[:2] / digest
-
-
 class MediaFetcher:
-    """Fetches what is due, in any process: each row is claimed by one."""
+    """Fetches what is due, in any process: each row is claimed by one. ``account`` is the Official Account's id."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, account: str) -> None:
         self._database = database
+        self._account = account
         self._rules = MediaRules(settings)
         self._folder = settings.files_dir
-        self._limit_mb = settings.media_limit_mb
 
-    async def run(self) -> None:
-        """Look every two seconds."""
+    async def run(self, wake: Callable[[int, float], None]) -> None:
+        """Look every second. ``wake`` is told which conversation's turn may begin, and in how many seconds."""
         while True:
             try:
-                found = await self.fetch_due(dt.datetime.now(dt.UTC))
+                found = await self.fetch_due(dt.datetime.now(dt.UTC), wake)
             except (SQLAlchemyError, OSError) as error:
                 log.warning("media_postponed", error=type(error).__name__)
                 found = 0
             if not found:
                 await asyncio.sleep(LOOK_S)
 
-    async def fetch_due(self, now: dt.datetime) -> int:
+    async def fetch_due(self, now: dt.datetime, wake: Callable[[int, float], None]) -> int:
         """Fetch up to four files at once; returns how many were due."""
-        again_at = now + dt.timedelta(seconds=FETCH_S + RETRY_S)
+        if not await self._database.read(lambda c: zalo.has_due_media(c, now=now)):
+            return 0
+        again_at = now + CLAIMED
         rows = await self._database.write(lambda c: zalo.claim_media(c, now=now, again_at=again_at))
-        await asyncio.gather(*(self._handle(row) for row in rows))
+        await asyncio.gather(*(self._handle(row, wake) for row in rows))
         return len(rows)
 
-    async def _handle(self, row: Row[Any]) -> None:
-        if row.status == MediaStatus.ERASE:
-            await self._erase(row)
-            return
+    async def _handle(self, row: Row[Any], wake: Callable[[int, float], None]) -> None:
+        left_s = (row.created_at + WAIT - dt.datetime.now(dt.UTC)).total_seconds() - MARGIN_S
         try:
-            async with asyncio.timeout(FETCH_S):
-                digest, size = await self.fetch(str(row.url))
+            async with asyncio.timeout(max(0.0, min(left_s, FETCH_S))):
+                file = await self.fetch(str(row.url), str(row.name) if row.name else None)
         except MediaLost as lost:
-            await self._lost(row, lost.code)
+            file = SentFile(name=row.name, problem="lost")
+            log.warning("media_lost", media_id=row.id, code=lost.code)
         except (MediaLater, TimeoutError) as error:
-            if row.attempts >= ATTEMPTS:
-                await self._lost(row, "dead")
-            else:
-                due_at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=RETRY_S * row.attempts)
-                code = str(error)[:64] or type(error).__name__
+            wait_s = RETRY_S * 2 ** (row.attempts - 1)
+            code = str(error)[:64] or type(error).__name__
+            if row.attempts < ATTEMPTS and wait_s < left_s:
+                due_at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=wait_s)
                 await self._database.write(lambda c: zalo.media_later(c, row.id, due_at=due_at, error=code))
-        else:
-            now = dt.datetime.now(dt.UTC)
-            await self._database.write(lambda c: zalo.media_stored(c, row.id, sha256=digest, size=size, now=now))
+                return
+            file = SentFile(name=row.name, problem="lost")
+            log.warning("media_lost", media_id=row.id, code=code)
+        due_at = dt.datetime.now(dt.UTC) + TOGETHER
+        complete = await self._database.write(
+            lambda c: zalo.media_received(c, row, account=self._account, received=asdict(file), due_at=due_at)
+        )
+        if complete:
+            wake(row.conversation_id, TOGETHER.total_seconds())
 
-    async def _lost(self, row: Row[Any], code: str) -> None:
-        """Give the file up and ask the person for it once more, in the same transaction."""
-        now = dt.datetime.now(dt.UTC)
-        text = say("file_too_large", limit=self._limit_mb) if code == "too_large" else say("file_lost")
-
-        def write(connection: Connection) -> None:
-            if zalo.media_lost(connection, row.id, error=code):
-                outbox.queue_reply(connection, row.conversation_id, Reply(text).to_json(), now=now)
-
-        await self._database.write(write)
-        log.warning("media_lost", media_id=row.id, code=code)
-
-    async def _erase(self, row: Row[Any]) -> None:
-        if row.sha256 and not await self._database.read(lambda c: zalo.is_file_used(c, row.sha256, except_id=row.id)):
-            await asyncio.to_thread(stored_path(self._folder, row.sha256).unlink, missing_ok=True)
-        await self._database.write(lambda c: zalo.media_erased(c, row.id))
-
-    async def fetch(self, link: str) -> tuple[str, int]:
-        """Download a file; its SHA-256 and size.
+    async def fetch(self, link: str, name: str | None = None) -> SentFile:
+        """Download a file, judge it by its content and keep it; what is refused says why in ``problem``.
 
         Raises:
             MediaLost: It cannot be had, now or later.
             MediaLater: Worth another try.
         """
         for _ in range(REDIRECTS + 1):
-            url = self._rules.check(link)
-            answer = await self._download(url)
-            if isinstance(answer, tuple):
+            answer = await self._download(self._rules.check(link), name)
+            if isinstance(answer, SentFile):
                 return answer
             link = urljoin(link, answer)
         raise MediaLost("redirect")
 
-    async def _download(self, url: SplitResult) -> tuple[str, int] | str:
+    async def _download(self, url: SplitResult, name: str | None) -> SentFile | str:
         """The stored file, or where the server redirects to."""
         host = url.hostname or ""
         target = httpx.URL(url.geturl())
@@ -257,18 +202,6 @@ class MediaFetcher:
                     raise MediaLost("dead")
                 if response.status_code != 200:
                     raise MediaLater(f"http_{response.status_code}")
-                return await self._store(response)
+                return await receive(response.aiter_bytes(), self._folder, name=name)
         except httpx.HTTPError as error:
             raise MediaLater(type(error).__name__) from None
-
-    async def _store(self, response: httpx.Response) -> tuple[str, int]:
-        file = await asyncio.to_thread(StoredFile, self._folder, self._limit_mb * 1_000_000)
-        try:
-            async for chunk in response.aiter_bytes():
-                file.write(chunk)
-            digest = await asyncio.to_thread(file.finish)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                file.discard()
-            raise
-        return digest, file.size

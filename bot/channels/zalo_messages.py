@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.channels.base import numbered
+from bot.channels.base import InboundFile, numbered
 from bot.channels.splitting import plain, split_text
-from handlers.messages import Choice, Reply
+from desk.files import SIZE_LIMIT
+from handlers.messages import Choice, MessageKind, Reply, SentFile
 from handlers.texts import say
 
 TEXT_LIMIT = 1900  # of 2,000: an emoji may count twice
@@ -24,6 +25,15 @@ class OutgoingText:
 
     text: str
     choices: tuple[Choice, ...] = ()
+
+
+def announced(file: InboundFile, number: int) -> SentFile:
+    """A file as its message names it before it is fetched: to come, or refused for what Zalo already says of it."""
+    if file.kind is MessageKind.VIDEO:
+        return SentFile(name=file.name, problem="video")
+    if file.size is not None and file.size > SIZE_LIMIT:
+        return SentFile(name=file.name, problem="too_large")
+    return SentFile(reference=str(number), name=file.name)
 
 
 def render(reply: Reply, limit: int = TEXT_LIMIT) -> list[OutgoingText]:

@@ -38,6 +38,7 @@ NAME_AGAIN = dt.timedelta(hours=1)
 HORIZON = dt.timedelta(hours=48)
 OVERLAP = dt.timedelta(minutes=10)
 SAME_EVENT = dt.timedelta(seconds=2)
+QUIET = dt.timedelta(minutes=2)
 PAGES = 5
 SILENCE = "zalo_silence"
 _TYPES = {
@@ -147,11 +148,12 @@ class ZaloUpkeep:
 
     # -- gaps -----------------------------------------------------------------------------------------------------
 
-    async def fill_gaps(self, inbox: Inbox) -> int:
+    async def fill_gaps(self, inbox: Inbox, *, quiet: dt.timedelta = QUIET) -> int:
         """Take in what people wrote and no webhook brought, if nobody answered it; returns how many messages.
 
-        Only messages newer than the last thing known of the person: whether the ids of this list are those of the
-        webhook is not certain. Raises ApiRefused and ChannelError.
+        Only messages newer than the last thing known of the person, and of nobody who wrote within ``quiet``: whether
+        the ids of this list are those of the webhook is not certain, and theirs may be under way. Raises ApiRefused
+        and ChannelError.
         """
         now = dt.datetime.now(dt.UTC)
         last = await self._last_received()
@@ -159,7 +161,10 @@ class ZaloUpkeep:
         taken = 0
         for user_id in await self._recent_people(since):
             after = await self._latest_known(user_id)
-            for item in await self._unanswered(user_id, since):
+            items = await self._unanswered(user_id, since)
+            if items and (_item_time(items[-1]) or now) > now - quiet:
+                continue
+            for item in items:
                 taken += await self._take_in(inbox, user_id, item, after=after, now=now)
         if taken:
             log.warning("zalo_gap_filled", messages=taken)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import contextlib
-import hashlib
+import io
 import itertools
 import json
 import secrets
@@ -20,12 +19,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from PIL import Image, ImageDraw
 
+from tests.fakes.zalo_oauth import ZaloOAuth
+from tests.fakes.zalo_page import PersonPage
 from tests.fakes.zalo_people import HOUR_MS, ZaloUser
 from tests.fakes.zalo_rules import Refused, check_message
 from tests.fakes.zalo_webhook import WebhookSender
+from tests.fakes.zalo_zbs import ZaloZbs
 
 CALLS_A_MINUTE = 4000
+UPLOADS_A_MONTH = 5000
 UPLOAD_LIMITS = {"image": 1_000_000, "gif": 5_000_000, "file": 5_000_000}
 MAGIC = {
     "image": (b"\x89PNG", b"\xff\xd8\xff"),
@@ -60,31 +64,28 @@ class Call:
     status: str
 
 
-class FakeZalo(WebhookSender):
+class FakeZalo(WebhookSender, PersonPage, ZaloOAuth, ZaloZbs):
     """One application with one Official Account. ``shift_ms`` moves the clock; ``retry_scale`` shortens retries."""
 
     def __init__(self, *, app_id: str = "4100200300400500600", oa_id: str = "3300440055006600770") -> None:
-        super().__init__()
+        WebhookSender.__init__(self)
+        ZaloOAuth.__init__(self)
+        ZaloZbs.__init__(self)
         self.app_id, self.oa_id = app_id, oa_id
         self.app_secret, self.oa_secret = "app-secret-example", "oa-secret-example"
         self.shift_ms = 0
         # doubts, section 15
         self.buttons_accepted = False
-        self.old_token_dies = True
-        self.token_error_status = 200
-        self.receipts_from_oa = True
+        self.lists_accepted = False
         self.same_ids = True
         self.counts_utf16 = False
-        self.echo = True
-        self.verify_proof = False
+        self.too_long_code = -201
+        self.unknown_user_code = -213
+        self.oa_id_field = "oaid"
+        self.package_left = 1422
         self.calls_a_minute = CALLS_A_MINUTE
-        self.life_s = 90_000
+        self.uploads_a_month = UPLOADS_A_MONTH
         self.people: dict[str, ZaloUser] = {}
-        self.access: dict[str, int] = {}
-        self.refresh: str | None = None
-        self.spent: set[str] = set()
-        self.codes: dict[str, str] = {}
-        self.refreshes = 0
         self.uploads: dict[str, int] = {}
         self.files: dict[str, tuple[int, bytes, dict[str, str]]] = {}
         self.faults: list[Fault] = []
@@ -94,7 +95,7 @@ class FakeZalo(WebhookSender):
         self._ids = itertools.count(1)
         self.url = ""
 
-    # -- clock and tokens -----------------------------------------------------------------------------------------
+    # -- clock ----------------------------------------------------------------------------------------------------
 
     def now_ms(self) -> int:
         return int(time.time() * 1000) + self.shift_ms
@@ -106,16 +107,6 @@ class FakeZalo(WebhookSender):
     def new_message_id(self) -> str:
         return f"{next(self._ids):020x}"
 
-    def new_pair(self) -> dict[str, str]:
-        """A new pair; the old refresh token is spent, the old access token too if the doubt is decided so."""
-        if self.refresh is not None:
-            self.spent.add(self.refresh)
-        if self.old_token_dies:
-            self.access.clear()
-        access, self.refresh = f"at-{secrets.token_hex(24)}", f"rt-{secrets.token_hex(24)}"
-        self.access[access] = self.now_ms() + self.life_s * 1000
-        return {"access_token": access, "refresh_token": self.refresh, "expires_in": str(self.life_s)}
-
     def settings(self, **values: Any) -> dict[str, Any]:
         """The settings of a bot that talks to this server."""
         pair = self.new_pair()
@@ -126,51 +117,7 @@ class FakeZalo(WebhookSender):
             "zalo_refresh_token": pair["refresh_token"], **values,
         }  # fmt: skip
 
-    async def _token(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
-        answer = self._token_answer(request, dict(form))
-        return web.json_response(answer, status=self.token_error_status if "error_name" in answer else 200)
-
-    def _token_answer(self, request: web.Request, form: dict[str, Any]) -> dict[str, Any]:
-        if request.headers.get("secret_key") != self.app_secret or form.get("app_id") != self.app_id:
-            return _token_error(-14002, "Invalid application")
-        grant = form.get("grant_type")
-        if grant == "refresh_token":
-            self.refreshes += 1
-            if form.get("refresh_token") != self.refresh:
-                return _token_error(-19999, "Invalid refresh token")
-            return self.new_pair()
-        if grant == "authorization_code":
-            challenge = self.codes.pop(str(form.get("code")), None)
-            verifier = str(form.get("code_verifier", ""))
-            digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-            if challenge is None or len(verifier) != 43 or digest != challenge:
-                return _token_error(-14005, "Invalid code")
-            return self.new_pair()
-        return _token_error(-19998, "Invalid grant type")
-
-    async def _permission(self, request: web.Request) -> web.StreamResponse:
-        """The consent page, already agreed to: sends the administrator back with a code."""
-        query = request.query
-        code = secrets.token_urlsafe(16)
-        self.codes[code] = query["code_challenge"]
-        state = f"&state={query['state']}" if "state" in query else ""
-        raise web.HTTPFound(f"{query['redirect_uri']}?code={code}&oa_id={self.oa_id}{state}")
-
     # -- API ------------------------------------------------------------------------------------------------------
-
-    def _authorised(self, request: web.Request) -> None:
-        token = request.headers.get("access_token", "")
-        if "Authorization" in request.headers or token not in self.access:
-            raise Refused(-216, "Access token is invalid")
-        if self.access[token] <= self.now_ms():
-            raise Refused(-220, "Access token has expired")
-        if self.verify_proof:
-            import hmac
-
-            proof = hmac.new(self.app_secret.encode(), token.encode(), hashlib.sha256).hexdigest()
-            if request.headers.get("appsecret_proof") != proof:
-                raise Refused(-242, "appsecret_proof is invalid")
 
     def _count_call(self) -> None:
         now = time.monotonic()
@@ -182,17 +129,22 @@ class FakeZalo(WebhookSender):
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         body: Any = None
-        headers = {"X-RateLimit-Limit": str(self.calls_a_minute)}
         try:
             self._count_call()
-            self._authorised(request)
-            headers["X-RateLimit-Remain"] = str(self.calls_a_minute - len(self._minute))
+            self.authorise(request)
             body = await self._body(request)
             answer: dict[str, Any] = {"error": 0, "message": "Success", "data": self._answer(request, body)}
         except Refused as refused:
             answer = {"error": refused.code, "message": refused.message}
+        left = max(0, self.calls_a_minute - len(self._minute))
+        headers = {"X-RateLimit-Limit": str(self.calls_a_minute), "X-RateLimit-Remain": str(left)}
         self.calls.append(Call(request.path, time.monotonic(), body, str(answer["error"])))
         return web.json_response(answer, headers=headers)
+
+    async def _bare(self, request: web.Request) -> web.StreamResponse:
+        """The send path without its kind."""
+        del request
+        return web.json_response({"error": 404, "message": "Empty api or invalid api"}, status=404)
 
     @staticmethod
     async def _body(request: web.Request) -> Any:
@@ -219,8 +171,11 @@ class FakeZalo(WebhookSender):
             case "/v3.0/oa/user/detail":
                 return self._detail(body)
             case "/v2.0/oa/getoa":
-                return {"oaid": self.oa_id, "oa_id": self.oa_id, "name": "Sở KH&CN Mẫu", "is_verified": True,
-                        "oa_type": 2, "num_follower": len(self.people), "package_name": "Nâng cao"}  # fmt: skip
+                return {
+                    self.oa_id_field: self.oa_id, "name": "Sở KH&CN Mẫu", "is_verified": True, "oa_type": 2,
+                    "num_follower": len(self.people), "package_name": "Nâng cao",
+                    "package_valid_through_date": "31/12/2026",
+                }  # fmt: skip
             case "/v3.0/oa/quota/message":
                 return self._quota(body)
             case "/v2.0/oa/conversation":
@@ -236,7 +191,7 @@ class FakeZalo(WebhookSender):
     def _recipient(self, user_id: Any) -> ZaloUser:
         user = self.people.get(user_id) if isinstance(user_id, str) else None
         if user is None:
-            raise Refused(-213, "User has not followed OA")
+            raise Refused(self.unknown_user_code, "User has not followed OA")
         codes = {"blocked": -217, "inactive": -227, "restricted": -244}
         if user.state in codes:
             raise Refused(codes[user.state], f"user is {user.state}")
@@ -249,20 +204,27 @@ class FakeZalo(WebhookSender):
     def _send(self, body: Any) -> dict[str, Any]:
         user = self._recipient(body.get("recipient", {}).get("user_id"))
         message = body.get("message")
-        check_message(message, buttons_accepted=self.buttons_accepted, utf16=self.counts_utf16)
+        check_message(
+            message, buttons_accepted=self.buttons_accepted, lists_accepted=self.lists_accepted,
+            utf16=self.counts_utf16, too_long_code=self.too_long_code,
+        )  # fmt: skip
         if (quote := message.get("quote_message_id")) and quote not in {item["message_id"] for item in user.history}:
             raise Refused(-201, "quote_message_id is invalid")
         self._check_attachment(message.get("attachment"))
         message_id = self.new_message_id()
         silent = self.now_ms() - (user.last_interaction or 0)
         quota: dict[str, Any] | None = {"quota_type": "reply", "remain": "8", "total": "8"}
-        if silent > 48 * HOUR_MS:
-            quota = {"quota_type": "sub_quota", "remain": "1422", "total": "1500", "expired_date": "31/12/2026",
-                     "owner_type": "OA", "owner_id": self.oa_id}  # fmt: skip
+        if silent > 48 * HOUR_MS and self.package_left > 0:
+            self.package_left -= 1
+            quota = {"quota_type": "sub_quota", "remain": str(self.package_left), "total": "1500",
+                     "expired_date": "31/12/2026", "owner_type": "OA", "owner_id": self.oa_id}  # fmt: skip
+        elif silent > 48 * HOUR_MS:
+            quota = None  # billed
         user.received(message, message_id, quota)
-        if self.echo and self.webhook_url:
-            self._later(self.deliver(user.echo_event(message, message_id)))
-        return {"message_id": message_id, "user_id": user.user_id, "sent_time": str(self.now_ms()), "quota": quota}
+        if self.webhook_url:
+            self._later(self.report(user, message, message_id))
+        return {"message_id": message_id, "user_id": user.user_id, "sent_time": str(self.now_ms()),
+                **({"quota": quota} if quota else {})}  # fmt: skip
 
     def _check_attachment(self, attachment: Any) -> None:
         if attachment is None:
@@ -293,10 +255,12 @@ class FakeZalo(WebhookSender):
                 "cs_reply": {"remain": 8, "total": 8},
             }
         return [{"asset_id": "9f8e7d6c5b4a39281706", "product_type": "cs", "quota_type": "sub_quota",
-                 "valid_through": "31/12/2026", "total": 1500, "remain": 1422}]  # fmt: skip
+                 "valid_through": "31/12/2026", "total": 1500, "remain": self.package_left}]  # fmt: skip
 
     def _upload(self, kind: str, body: Any) -> dict[str, str]:
         content = body["content"]
+        if len(self.uploads) >= self.uploads_a_month:
+            raise Refused(-211, "Out of quota")
         if kind not in UPLOAD_LIMITS or len(content) > UPLOAD_LIMITS[kind]:
             raise Refused(-210, "file is too large")
         if not content.startswith(MAGIC[kind]):
@@ -342,6 +306,8 @@ class FakeZalo(WebhookSender):
 
     async def start(self, port: int = 0) -> None:
         app = web.Application(middlewares=[self._faults], client_max_size=30_000_000)
+        self.zbs_routes(app.router)
+        app.router.add_route("*", "/v3.0/oa/message", self._bare)
         app.router.add_post("/v4/oa/access_token", self._token)
         app.router.add_get("/v4/oa/permission", self._permission)
         for path in ("/v3.0/oa/message/cs", "/v2.0/oa/message", "/v3.0/oa/quota/message", "/v2.0/oa/upload/{kind}"):
@@ -349,9 +315,7 @@ class FakeZalo(WebhookSender):
         for path in ("/v3.0/oa/user/detail", "/v2.0/oa/getoa", "/v2.0/oa/conversation", "/v2.0/oa/listrecentchat"):
             app.router.add_get(path, self._api)
         app.router.add_get("/cdn/{name}", self._cdn)
-        app.router.add_get("/", self._page)
-        app.router.add_get("/_page/{user}", self._page_state)
-        app.router.add_post("/_page/{user}", self._page_act)
+        self.page_routes(app.router)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -365,16 +329,25 @@ class FakeZalo(WebhookSender):
         await self._runner.cleanup()
 
 
-def _token_error(code: int, name: str) -> dict[str, Any]:
-    return {"error": code, "error_name": name, "error_reason": name.lower(), "error_description": name,
-            "ref_doc": "https://developers.zalo.me/docs"}  # fmt: skip
-
-
 def _page(items: list[dict[str, Any]], body: Any) -> list[dict[str, Any]]:
     offset, count = int(body.get("offset", 0)), int(body.get("count", 5))
     if count > 10:
         raise Refused(-210, "count is at most 10")
     return items[offset : offset + count]
+
+
+def samples() -> dict[str, tuple[int, bytes, dict[str, str]]]:
+    """What the kinds of messages hold when somebody plays the person by hand."""
+    picture = Image.new("RGB", (640, 420), (238, 226, 196))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((60, 60, 580, 360), outline=(120, 60, 20), width=6)
+    draw.ellipse((230, 120, 410, 300), fill=(180, 40, 30))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG")
+    contents = {"photo": stream.getvalue(), "voice": b"#!AMR\n" + b"\x3c" * 2000, "file": b"%PDF-1.7\n%%EOF\n",
+                "video": b"\x00\x00\x00\x18ftypmp42"}  # fmt: skip
+    contents |= {f"album-{number}": stream.getvalue() for number in range(10)}
+    return {name: (200, content, {}) for name, content in contents.items()}
 
 
 async def main() -> None:
@@ -386,10 +359,12 @@ async def main() -> None:
     server = FakeZalo()
     server.buttons_accepted = arguments.buttons
     server.retry_scale = 1.0
+    server.files = samples()
     await server.start(arguments.port)
     server.webhook_url = arguments.webhook
     print(f"Play the person at {server.url}/ ; start the bot with:\n")
-    print(" ".join(f"{name.upper()}={value}" for name, value in server.settings().items()), "make run\n")
+    values = server.settings(zalo_contact_image="https://cdn.example/banner.png")
+    print(" ".join(f"{name.upper()}={value}" for name, value in values.items()), "make run\n", flush=True)
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
 

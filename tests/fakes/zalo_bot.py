@@ -22,6 +22,7 @@ import aiohttp
 from aiohttp import web
 
 TOKEN = "1234567890:AbcExample"
+MEDIA_FIELDS = {"sendPhoto": "photo", "sendSticker": "sticker", "sendVoice": "voice_url"}
 MEDIA: dict[str, tuple[str, dict[str, Any]]] = {
     "photo": ("message.image.received", {"photo_url": "https://cdn.example/p.jpg", "message_type": "CHAT_PHOTO"}),
     "documented_photo": ("message.image.received", {"photo": "https://cdn.example/p.jpg"}),
@@ -139,8 +140,11 @@ class FakeZaloBot:
                 return _success({"url": self.webhook["url"], "updated_at": int(time.time() * 1000)})
             case "sendMessage":
                 return self._send(body)
+            case "sendPhoto" | "sendSticker" | "sendVoice":
+                return self._send_media(name, body)
             case "sendChatAction":
-                return web.json_response({"ok": True})
+                known = body.get("chat_id") in self.people and body.get("action") == "typing"
+                return web.json_response({"ok": True}) if known else _failure(400, "Bad Request")
         return _failure(404, "Not Found")
 
     async def _get_updates(self, body: dict[str, Any]) -> web.StreamResponse:
@@ -173,8 +177,22 @@ class FakeZaloBot:
             return _failure(403, "Forbidden")
         if not isinstance(text, str) or not 1 <= len(text.encode("utf-16-le")) // 2 <= 2000:
             return _failure(400, "Bad Request: text length")
+        return self._sent(user, {"text": text})
+
+    def _send_media(self, method: str, body: dict[str, Any]) -> web.StreamResponse:
+        user, field_name = self.people.get(body.get("chat_id", "")), MEDIA_FIELDS[method]
+        if set(body) - {"chat_id", field_name, "caption"} or user is None or not body.get(field_name):
+            return _failure(400, "Bad Request")
+        if user.chat_id in self.blocked:
+            return _failure(403, "Forbidden")
+        is_wrong = method == "sendVoice" and not str(body[field_name]).endswith(".aac")
+        if is_wrong or len(str(body.get("caption", ""))) > 2000:
+            return _failure(400, "Bad Request")
+        return self._sent(user, {"text": str(body.get("caption", "")), field_name: body[field_name]})
+
+    def _sent(self, user: BotUser, content: dict[str, Any]) -> web.StreamResponse:
         message = {"message_id": f"{next(self.ids):020x}", "date": int(time.time() * 1000)}
-        user.messages.append({**message, "text": text})
+        user.messages.append({**message, **content})
         return _success(message)
 
     # -- updates --------------------------------------------------------------------------------------------------

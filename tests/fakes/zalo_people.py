@@ -111,17 +111,39 @@ class ZaloUser:
             "user_id_by_app": f"9{self.user_id[1:]}", "timestamp": str(at),
         }  # fmt: skip
 
-    def info_event(self, *, old_form: bool = False) -> Event:
-        info: dict[str, Any] = {"name": self.name, "phone": "84901234567"}
+    def info_event(
+        self, *, old_form: bool = False, name: str | None = None, phone: str = "84901234567", ward: str = "Phường Mẫu",
+        city: str = "Tỉnh Mẫu",
+    ) -> Event:  # fmt: skip
+        """What the person fills into Zalo's form for name and phone number."""
+        info: dict[str, Any] = {"name": name or self.name, "phone": phone}
         if old_form:
-            info |= {"phone": 84901234567, "address": "Số 1", "city": "Tỉnh Mẫu", "district": "", "ward": "Phường Mẫu"}
+            info |= {"phone": int(phone), "address": "Số 1", "city": city, "district": "", "ward": ward}
         else:
             info |= {"user_dob": "01/02/1990", "gender": "Nam", "full_address": {
-                "user_city": "Tỉnh Mẫu", "user_ward": "Phường Mẫu", "user_address": "Số 1"}}  # fmt: skip
+                "user_city": city, "user_ward": ward, "user_address": "Số 1"}}  # fmt: skip
         event = self.event("user_submit_info")
         event["info"] = info
         self.shared_info = info
         return event
+
+    def other_event(self, name: str) -> Event:
+        """Any event of section 9.8, in the shape its kind has."""
+        event: Event = {"app_id": self.server.app_id, "event_name": name, "timestamp": str(self.server.now_ms())}
+        if name.endswith("_tag") or "_tag_" in name or "user_to_tag" in name or "user_from_tag" in name:
+            return event | {"oa_id": self.server.oa_id, "tag": {"user_ids": [self.user_id], "name": "doanh-nghiep"}}
+        if "group" in name or name.startswith("user_out"):
+            return event | {"oa_id": self.server.oa_id, "group_id": "g1", "sender": {"id": self.user_id},
+                            "message": {"text": "Nhóm nói chuyện", "msg_id": self.message_id()}}  # fmt: skip
+        if "anonymous" in name:
+            parties = [{"id": "anonymous-1"}, {"id": self.server.oa_id}]
+            sender, recipient = parties[::-1] if name.startswith("oa_") else parties
+            message = {"text": "Khách vãng lai", "msg_id": self.message_id(), "conversation_id": "c1"}
+            return event | {"sender": sender, "recipient": recipient, "message": message}
+        parties = [{"id": self.user_id}, {"id": self.server.oa_id}]
+        sender, recipient = parties[::-1] if name.startswith("oa_") else parties
+        return event | {"sender": sender, "recipient": recipient, "oa_id": self.server.oa_id,
+                        "message": {"msg_id": self.message_id(), "react_icon": "/-heart"}}  # fmt: skip
 
     def reaction_event(self, message_id: str) -> Event:
         return self.event("user_reacted_message", {"msg_id": message_id, "react_icon": "/-heart"})
@@ -139,8 +161,8 @@ class ZaloUser:
         """What Zalo tells about a message of the Official Account: by API, or by an officer in the console."""
         attachment = message.get("attachment", {})
         name = "oa_send_file" if attachment.get("type") == "file" else "oa_send_text"
-        if attachment.get("payload", {}).get("template_type") == "media":
-            name = "oa_send_image"
+        kinds = {"media": "oa_send_image", "list": "oa_send_list"}
+        name = kinds.get(attachment.get("payload", {}).get("template_type", ""), name)
         sender = {"id": self.server.oa_id} | ({"admin_id": admin_id} if admin_id else {})
         return {
             "app_id": self.server.app_id, "user_id_by_app": f"9{self.user_id[1:]}", "event_name": name,

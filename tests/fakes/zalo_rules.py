@@ -6,6 +6,7 @@ from typing import Any
 
 TEXT_LIMIT = 2000
 BUTTONS_LIMIT = 5
+ELEMENTS_LIMIT = 4
 MESSAGE_KEYS = {"text", "attachment", "quote_message_id"}
 BUTTON_TYPES = {"oa.query.show", "oa.query.hide", "oa.open.url", "oa.open.phone", "oa.open.sms"}
 
@@ -22,15 +23,19 @@ def utf16_length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def check_message(message: Any, *, buttons_accepted: bool, utf16: bool) -> None:
+def check_message(
+    message: Any, *, buttons_accepted: bool, utf16: bool, lists_accepted: bool = False, too_long_code: int = -201
+) -> None:
     """Raise Refused unless ``message`` is one the reference describes."""
     if not isinstance(message, dict) or not message or set(message) - MESSAGE_KEYS:
         raise Refused(-201, f"message is invalid: {sorted(message) if isinstance(message, dict) else message!r}")
     text = message.get("text")
     if text is not None:
         length = utf16_length(text) if utf16 else len(text)
-        if not isinstance(text, str) or not text.strip() or length > TEXT_LIMIT:
-            raise Refused(-201, f"text is invalid, {length} characters")
+        if not isinstance(text, str) or not text.strip():
+            raise Refused(-201, "text is invalid")
+        if length > TEXT_LIMIT:
+            raise Refused(too_long_code, f"text of {length} characters")
     attachment = message.get("attachment")
     if attachment is None:
         if text is None:
@@ -42,12 +47,12 @@ def check_message(message: Any, *, buttons_accepted: bool, utf16: bool) -> None:
         if not isinstance(attachment["payload"].get("token"), str):
             raise Refused(-201, "token is invalid")
     elif attachment["type"] == "template":
-        _check_template(attachment["payload"], buttons_accepted=buttons_accepted)
+        _check_template(attachment["payload"], buttons_accepted=buttons_accepted, lists_accepted=lists_accepted)
     else:
         raise Refused(-233, "attachment type is not supported")
 
 
-def _check_template(payload: Any, *, buttons_accepted: bool) -> None:
+def _check_template(payload: Any, *, buttons_accepted: bool, lists_accepted: bool) -> None:
     kind = payload.get("template_type")
     if kind == "media":
         elements = payload.get("elements")
@@ -67,6 +72,14 @@ def _check_template(payload: Any, *, buttons_accepted: bool) -> None:
             raise Refused(-210, "title or subtitle is too long")
         if not str(element.get("image_url", "")).startswith("https://"):
             raise Refused(-201, "image_url is invalid")
+    elif kind == "list" and lists_accepted:
+        if "buttons" in payload:
+            raise Refused(-233, "buttons belong into the elements")
+        elements = payload.get("elements")
+        if not isinstance(elements, list) or not 1 <= len(elements) <= ELEMENTS_LIMIT:
+            raise Refused(-201, "elements are invalid")
+        if not all(element.get("title") and element.get("subtitle") for element in elements):
+            raise Refused(-201, "subtitle is empty")
     elif kind is None and "buttons" in payload:
         if not buttons_accepted:
             raise Refused(-233, "template type is not supported")

@@ -1,4 +1,4 @@
-"""How the fake Official Account calls the webhook: signed, measured, retried; and what its page does."""
+"""How the fake Official Account calls the webhook: probed, signed, measured, retried, and in the end given up."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp import web
 
-from tests.fakes.zalo_people import Event, ZaloUser, buttons_of
+from tests.fakes.zalo_people import Event, ZaloUser
 
-PAGE = Path(__file__).with_name("zalo_page.html")
 JSON_BODY = {"Content-Type": "application/json"}
 RETRY_STEPS_S = (30, 300, 900, 1800, 3600)
 
@@ -23,14 +19,12 @@ RETRY_STEPS_S = (30, 300, 900, 1800, 3600)
 class WebhookSender:
     """Section 9 of the reference: one event a request, an answer within two seconds, five retries, then never again.
 
-    ``patience_s`` is those two seconds; ``retry_scale`` shortens the steps.
+    ``patience_s`` is those two seconds; ``retry_scale`` shortens the steps. Once unsubscribed, nothing comes until a
+    person saves the webhook again. ``switched_off`` are the events whose switch in the console is off.
     """
 
     app_id: str
     oa_secret: str
-    people: dict[str, ZaloUser]
-    person: Callable[..., ZaloUser]
-    travel: Callable[[float], None]
 
     def __init__(self) -> None:
         self.retry_scale = 0.001
@@ -39,6 +33,10 @@ class WebhookSender:
         self.signature_form = "mac="
         self.webhook_answers: list[tuple[str, int, float]] = []
         self.subscribed = True
+        self.switched_off: set[str] = set()
+        self.echo = True
+        self.receipts = False
+        self.receipts_from_oa = True
         self._tasks: set[asyncio.Task[None]] = set()
 
     def sign(self, raw: bytes, timestamp: str) -> str:
@@ -63,10 +61,34 @@ class WebhookSender:
         self.webhook_answers.append((hashlib.sha256(raw).hexdigest()[:8], status, took))
         return status if took <= self.patience_s else 0
 
-    async def deliver(self, event: Event, *, retries: bool = True, num_retry: int = 0) -> int:
-        """Send a signed event; unless it gets 200 within two seconds it comes again, and after the last step never."""
+    async def save_webhook(self, url: str) -> bool:
+        """What saving the address in the console does: it must answer 200 to GET and to an empty and a ``{}`` POST."""
+        self.webhook_url = url
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            statuses = [response.status]
+        statuses += [await self.post(b""), await self.post(b"{}")]
+        self.subscribed = statuses == [200, 200, 200]
+        return self.subscribed
+
+    async def report(self, user: ZaloUser, message: dict[str, Any], message_id: str) -> None:
+        """What follows a message of ours: the echo and, if switched on, that it arrived and was seen."""
+        if self.echo:
+            await self.deliver(user.echo_event(message, message_id))
+        if self.receipts:
+            await self.deliver(user.receipt_event(message_id, seen=False))
+            await self.deliver(user.receipt_event(message_id, seen=True))
+
+    async def deliver(
+        self, event: Event, *, retries: bool = True, num_retry: int = 0, extra: dict[str, str] | None = None
+    ) -> int:
+        """Send a signed event; unless it gets 200 within two seconds it comes again, and after the last step never.
+
+        Returns the status; 0 when nothing was sent.
+        """
+        if not self.subscribed or event.get("event_name") in self.switched_off:
+            return 0
         raw = as_bytes(event)
-        headers = {"X-ZEvent-Signature": self.sign(raw, str(event.get("timestamp", "")))}
+        headers = {"X-ZEvent-Signature": self.sign(raw, str(event.get("timestamp", "")))} | (extra or {})
         status = await self.post(raw, headers | ({"num_retry": str(num_retry)} if num_retry else {}))
         if status != 200 and retries:
             self._later(self._retry(raw, headers))
@@ -83,43 +105,6 @@ class WebhookSender:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    # -- the page -------------------------------------------------------------------------------------------------
-
-    async def _page(self, request: web.Request) -> web.StreamResponse:
-        return web.Response(text=PAGE.read_text(encoding="utf-8"), content_type="text/html")
-
-    def _visitor(self, request: web.Request) -> ZaloUser:
-        return self.people.get(request.match_info["user"]) or self.person("Người thử")
-
-    async def _page_state(self, request: web.Request) -> web.StreamResponse:
-        user = self._visitor(request)
-        return web.json_response({
-            "user": user.user_id, "webhook": self.webhook_url,
-            "history": [
-                {**item, "buttons": next((buttons_of(m["message"]) for m in user.messages
-                                          if m["message_id"] == item["message_id"]), [])}
-                for item in user.history
-            ],
-        })  # fmt: skip
-
-    async def _page_act(self, request: web.Request) -> web.StreamResponse:
-        user, body = self._visitor(request), await request.json()
-        match body["act"]:
-            case "text":
-                status = await user.says(str(body["text"]))
-            case "media":
-                status = await user.sends(str(body["kind"]))
-            case "officer":
-                status = await user.console_answers(str(body["text"]))
-            case "follow" | "unfollow":
-                status = await self.deliver(user.follow_event(follows=body["act"] == "follow"))
-            case "travel":
-                self.travel(float(body["hours"]))
-                status = 200
-            case _:
-                status = await self.deliver(user.profile_event(str(body["act"])))
-        return web.json_response({"webhook_status": status})
 
 
 def as_bytes(event: Event) -> bytes:

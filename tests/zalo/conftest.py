@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -15,6 +16,7 @@ from bot.config import Settings
 from db.models import Alert, Conversation, InboxMessage, InboxStatus, OutboxMessage, OutboxStatus, ZaloToken
 from db.queries import outbox
 from handlers.messages import Reply
+from tests.desk.test_privacy import traces as found_traces
 from tests.fakes.zalo import FakeZalo, ZaloUser
 from tests.harness import Running, running_service
 
@@ -132,3 +134,28 @@ async def zalo_world(
         zalo_service(make_settings(**fake.settings(**settings)), fake, understander) as zalo,
     ):
         yield zalo
+
+
+async def says(z: Zalo, person: ZaloUser, *texts: str) -> str:
+    """Let the person say one thing after the other; everything that was answered to the last."""
+    before = 0
+    for words in texts:
+        before = len(person.messages)
+        await person.says(words)
+        await z.until(lambda n=before: len(person.messages) > n)
+        await z.settled()
+    return "\n".join(person.texts[before:])
+
+
+async def sends(z: Zalo, person: ZaloUser, kind: str) -> str:
+    """Let the person send a file; everything that was answered."""
+    before = len(person.messages)
+    await person.sends(kind)
+    await z.until(lambda: len(person.messages) > before)
+    await z.settled()
+    return "\n".join(person.texts[before:])
+
+
+async def traces(z: Zalo, *words: str) -> list[str]:
+    """The tables and columns in which any of the words can be read."""
+    return await found_traces(SimpleNamespace(read=z.database.read), words)  # type: ignore[arg-type]

@@ -31,6 +31,7 @@ from handlers.texts import say
 from tests.channels.drivers import settled
 from tests.conftest import MakeSettings
 from tests.fakes.zalo_bot import BotUser, FakeZaloBot, Fault
+from tests.filing import CODE
 from tests.harness import Running, running_service
 
 SECRET = "s3cret_of_the_tests"
@@ -213,3 +214,29 @@ async def test_a_long_answer_in_parts(make_settings: MakeSettings, understander)
         assert len(person.texts) == 5
         with contextlib.suppress(ChannelError):
             await channel.send("nobody", Reply("x"))
+
+
+async def test_a_request_is_filed_without_files(make_settings: MakeSettings, understander) -> None:
+    """The platform has pictures and voice notes, but the request form does not take them there, and says so."""
+    async with bot_world(make_settings, understander) as (running, fake):
+        person = fake.person()
+
+        async def says(*texts: str) -> str:
+            before = 0
+            for words in texts:
+                before = len(person.texts)
+                await person.says(words)
+                await answered(running, person, before + 1)
+            return "\n".join(person.texts[before:])
+
+        await says("gửi yêu cầu hỗ trợ", "đồng ý", "không đồng ý", "không đồng ý", "nông dân", "Hoa")
+        before = len(person.texts)
+        await person.sends("photo")
+        assert (await answered(running, person, before + 1))[-1] == say("file.not_here")
+        review = await says("bỏ qua", "xã Tân Trạch, Long An", "Tôi muốn đăng ký nhãn hiệu cho mắm ruốc.")
+        assert say("form.review") in review and say("form.label.files") not in review
+        assert say("form.label.files") not in await says("sửa")
+        assert CODE.search(await says("tiếp tục", "gửi"))
+        before = len(person.texts)
+        await person.sends("voice")
+        assert (await answered(running, person, before + 1))[-1] == say("file.not_here")

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.channels.base import Envelope, Signal, SignalKind
-from bot.channels.zalo_events import ZaloAccount, is_ours, parse_event, pseudonym
+from bot.channels.zalo_events import ZaloAccount, is_ours, parse_event
 from bot.errors import Unreadable
-from handlers.messages import MessageKind
+from db.queries.zalo import pseudonym
+from handlers.messages import MessageKind, SharedContact
 from tests.fakes.zalo import FakeZalo
 from tests.fakes.zalo_people import ZaloUser
 from tests.fakes.zalo_webhook import as_bytes
@@ -127,10 +128,7 @@ def test_receipts_name_the_person_in_either_place(from_oa: bool, seen: bool, use
 def test_shared_contact_data_in_both_forms(old_form: bool, user: ZaloUser) -> None:
     found = envelope(user.info_event(old_form=old_form))
     assert found.message.kind is MessageKind.CONTACT and found.message.text == ""
-    assert found.details is not None
-    assert (found.details["phone"], found.details["city"], found.details["ward"]) == (
-        "84901234567", "Tỉnh Mẫu", "Phường Mẫu",
-    )  # fmt: skip
+    assert found.shared == SharedContact("Trần Văn Mẫu", "84901234567", "Phường Mẫu, Tỉnh Mẫu")
 
 
 def test_a_withdrawal_names_nobody_in_its_key(user: ZaloUser) -> None:

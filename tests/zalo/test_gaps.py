@@ -12,6 +12,8 @@ from handlers.texts import say
 from tests.conftest import MakeSettings
 from tests.zalo.conftest import zalo_world
 
+AT_ONCE = -dt.timedelta(minutes=1)  # the service's own round leaves what is this fresh to the webhook
+
 
 async def test_silence_raises_one_alert_that_ends_with_the_next_event(
     make_settings: MakeSettings, understander
@@ -50,10 +52,10 @@ async def test_a_gap_is_filled_without_answering_anything_twice(
         await helped.console_answers("Tôi trả lời rồi")
         await z.fake.deliver(lost.media_event("photo"), retries=False)
         z.fake.webhook_url = url
-        assert await z.channel.upkeep.fill_gaps(z.running.service.inbox) == 2
+        assert await z.channel.upkeep.fill_gaps(z.running.service.inbox, quiet=AT_ONCE) == 2
         texts = await z.answered(lost, 3)
         assert any(text.startswith(say("menu")) for text in texts)
-        assert await z.channel.upkeep.fill_gaps(z.running.service.inbox) == 0
+        assert await z.channel.upkeep.fill_gaps(z.running.service.inbox, quiet=AT_ONCE) == 0
         await z.settled()
         assert len(helped.texts) == 0 and len(known.texts) == 2
         assert len(await z.rows(InboxMessage, InboxMessage.message.is_not(None))) == 3
@@ -63,7 +65,7 @@ async def test_the_webhook_that_comes_after_all_is_the_same_message(make_setting
     async with zalo_world(make_settings, understander) as z:
         person = z.fake.person()
         event = person.text_event("menu")
-        await z.channel.upkeep.fill_gaps(z.running.service.inbox)  # or the service's own round was faster
+        await z.channel.upkeep.fill_gaps(z.running.service.inbox, quiet=AT_ONCE)
         await z.answered(person, 2)
         assert await z.fake.deliver(event, num_retry=2) == 200
         await z.settled()

@@ -197,25 +197,6 @@ async def test_receipts_reach_the_message_they_are_about(make_settings: MakeSett
         assert (await z.conversation(person)).last_interaction_at == before  # none of these opens the window
 
 
-async def test_contact_data_is_kept_only_when_it_was_asked_for(make_settings: MakeSettings, understander) -> None:
-    async with zalo_world(make_settings, understander) as z:
-        asked, unasked = z.fake.person(), z.fake.person()
-        for person in (asked, unasked):
-            await person.says("menu")
-            await z.answered(person, 2)
-        await z.channel.ask_for_contact(asked.user_id, department="Sở KH&CN", image_url="https://so.example/b.png")
-        for person in (asked, unasked):
-            assert await z.fake.deliver(person.info_event()) == 200
-            await z.answered(person, 3)
-        rows = {row.user_id: row.submitted_info for row in await z.rows(ZaloPerson)}
-        assert rows[unasked.user_id] is None
-        sealed = rows[asked.user_id]
-        assert "84901234567" not in sealed
-        assert json.loads(z.channel._box.open(sealed))["phone"] == "84901234567"
-        stored = json.dumps([row.message for row in await z.rows(InboxMessage)])
-        assert "84901234567" not in stored
-
-
 async def test_a_slow_database_does_not_make_zalo_wait(sqlite_settings: MakeSettings, understander) -> None:
     """Zalo counts an answer after two seconds as a failure: the update goes to the spool and is taken in later."""
     async with zalo_world(sqlite_settings, understander) as z:

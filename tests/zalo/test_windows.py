@@ -12,6 +12,7 @@ from bot.workers import retention_job
 from db.models import Conversation, OutboxMessage
 from handlers.texts import say
 from tests.conftest import MakeSettings
+from tests.fakes.zalo import Fault
 from tests.zalo.conftest import zalo_world
 
 
@@ -133,3 +134,23 @@ async def test_what_waits_too_long_is_given_up_and_erased(make_settings: MakeSet
         await person.says("menu")
         texts = await z.answered(person, 3)
         assert "Chuyện riêng." not in "".join(texts)
+
+
+async def test_waiting_for_the_person_does_not_use_up_the_day_for_a_channel_that_is_down(
+    make_settings: MakeSettings, understander
+) -> None:
+    """A notice of nine days ago, whose person writes while Zalo is not there, is tried again and not given up."""
+    async with zalo_world(make_settings, understander) as z:
+        person = await met(z)
+        await z.travel(8 * 24)
+        for text in ("Đã tiếp nhận.", "Cần bổ sung giấy tờ."):
+            await z.notice(person, text)
+        await z.until(lambda: z_held(z, 2))
+        old = dt.datetime.now(dt.UTC) - dt.timedelta(days=9)
+        aged = update(OutboxMessage).where(OutboxMessage.status == "waiting_window").values(created_at=old)
+        await z.database.write(lambda c: c.execute(aged))
+        z.fake.faults.append(Fault("/message/cs", body=b"<html>Bad Gateway</html>", status=502))
+        await person.says("menu")
+        texts = await z.answered(person, 4)
+        assert texts[2] == f"{say('pending')}\n\n• Đã tiếp nhận.\n\n• Cần bổ sung giấy tờ."
+        assert set(await z.statuses()) == {"sent"}
