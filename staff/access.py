@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import structlog
@@ -23,34 +25,51 @@ from db.engine import Database
 from db.models import StaffRole
 from db.queries import departments
 from db.queries import staff as queries
+from staff.kept import Kept
 from staff.passwords import Hashing
 from staff.rendering import render, render_problem
+from staff.second_factor import Step, missing_step
 from staff.signing import Signer, token_hash
+from staff.windows import Window
 
 log = structlog.get_logger()
 
 SESSION_LIFE = dt.timedelta(hours=12)
 SESSION_IDLE = dt.timedelta(hours=2)
+COOKIE_LIFE = dt.timedelta(days=7)  # outlives its session, so that a form sent too late is known to be ours
 TOUCH_EVERY = dt.timedelta(minutes=1)
 FORM_LIMIT = 64_000
 FORM_FIELDS = 100
+NAME_LIFE_S = 2.0
 SIGN_IN_PATH = "/staff/dang-nhap"
 HOME_PATH = "/staff/"
+STEP_PATHS: Mapping[Step, str] = {Step.CODE: "/staff/xac-nhan", Step.ENROL: "/staff/hai-lop"}
 
 
 class Right(StrEnum):
     """What a page asks of whoever opens it."""
 
     ANYBODY = "anybody"
+    HALF_SIGNED_IN = "half_signed_in"  # the only pages before the second factor
     SIGNED_IN = "signed_in"
     SEE_QUESTIONS = "see_questions"
     EXPORT_QUESTIONS = "export_questions"
     SEE_REQUESTS = "see_requests"
     SEE_ALL_REQUESTS = "see_all_requests"
     WORK_ON_REQUESTS = "work_on_requests"
+    KEEP_CANNED = "keep_canned"
+    EXPORT_REQUESTS = "export_requests"
+    SEE_SETTINGS = "see_settings"
+    MANAGE_STAFF = "manage_staff"
+    MANAGE_DESK = "manage_desk"
+    SWITCH_CHANNELS = "switch_channels"
+    CONNECT_CHANNELS = "connect_channels"
+    SEE_AUDIT = "see_audit"
 
 
+OVERSEERS = frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER, StaffRole.AUDITOR})
 ROLES: dict[Right, frozenset[StaffRole]] = {
+    Right.HALF_SIGNED_IN: frozenset(StaffRole),
     Right.SIGNED_IN: frozenset(StaffRole),
     Right.SEE_QUESTIONS: frozenset(StaffRole),
     # a file leaves the house: only for those who answer for the whole
@@ -58,8 +77,18 @@ ROLES: dict[Right, frozenset[StaffRole]] = {
     # who writes content needs no names and phone numbers
     Right.SEE_REQUESTS: frozenset(StaffRole) - {StaffRole.CURATOR},
     # an officer sees their own, their units' and what no unit has yet
-    Right.SEE_ALL_REQUESTS: frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER, StaffRole.AUDITOR}),
+    Right.SEE_ALL_REQUESTS: OVERSEERS,
     Right.WORK_ON_REQUESTS: frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER, StaffRole.OFFICER}),
+    # what goes out in everybody's name
+    Right.KEEP_CANNED: frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER}),
+    Right.EXPORT_REQUESTS: OVERSEERS,
+    Right.SEE_SETTINGS: OVERSEERS,
+    Right.MANAGE_STAFF: frozenset({StaffRole.ADMINISTRATOR}),
+    Right.MANAGE_DESK: frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER}),
+    # in an emergency nobody should have to look for the administrator
+    Right.SWITCH_CHANNELS: frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER}),
+    Right.CONNECT_CHANNELS: frozenset({StaffRole.ADMINISTRATOR}),
+    Right.SEE_AUDIT: OVERSEERS,
 }
 
 
@@ -79,18 +108,44 @@ class Member:
 
 @dataclass(frozen=True)
 class Visit:
-    """One request that passed the gate. ``token`` belongs into every form; ``form`` is what was posted."""
+    """One request that passed the gate. ``token`` belongs into every form; ``form`` is what was posted.
+
+    ``step`` is what the session still has to do; None on every page but those of the second step itself.
+    """
 
     member: Member | None
     token: str
     session_hash: str | None = None
     form: Mapping[str, str] = field(default_factory=dict)
+    step: Step | None = None
 
     @property
     def signed_in(self) -> Member:
         """The member on a page that asks for one."""
         assert self.member is not None
         return self.member
+
+
+class ZaloPairing(Protocol):
+    """How the Official Account gets new tokens; whoever runs the channel knows."""
+
+    @property
+    def oa_id(self) -> str:
+        """The Official Account's id."""
+        ...
+
+    @property
+    def has_callback(self) -> bool:
+        """Whether Zalo can send the administrator back: our outside address is known."""
+        ...
+
+    async def consent_link(self) -> str:
+        """A link to Zalo's consent page, good for half an hour."""
+        ...
+
+    async def paste(self, access_token: str | None, refresh_token: str | None) -> None:
+        """Take in a pair copied from the developer console."""
+        ...
 
 
 @dataclass
@@ -105,8 +160,11 @@ class Console:
     address_of: Callable[[Request], str]
     files_dir: Path
     public_host: str | None = None
+    zalo: ZaloPairing | None = None
     hashing: Hashing = field(default_factory=Hashing)
-    _department: str | None = None
+    windows: Mapping[str, Window] = field(default_factory=dict)
+    ask_again: Callable[[Console, Request, Kept], Awaitable[Response]] | None = None
+    _department: tuple[float, str] | None = None
 
     @staticmethod
     def now() -> dt.datetime:
@@ -134,11 +192,16 @@ class Console:
         response.delete_cookie(name, path="/", secure=self.secure, httponly=True, samesite="lax")
 
     async def department(self) -> str:
-        """The department's short name; it changes only with a restart."""
-        if self._department is None:
+        """The department's short name, as it was a few seconds ago at most."""
+        if self._department is None or time.monotonic() - self._department[0] > NAME_LIFE_S:
             row = await self.database.read(departments.find_department)
-            self._department = str(row.short_name) if row else ""
-        return self._department
+            self._department = time.monotonic(), str(row.short_name) if row else ""
+        return self._department[1]
+
+    def address(self, request: Request, path: str) -> str:
+        """A path as an address that works elsewhere too."""
+        scheme = "https" if self.secure else "http"
+        return f"{scheme}://{self.public_host or request.url.netloc}{path}"
 
     async def page(self, template: str, visit: Visit, *, status: int = 200, **values: object) -> Response:
         """A template, filled in for this visit."""
@@ -153,12 +216,16 @@ Handler = Callable[[Console, Request, Visit], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Page:
-    """One row of the table of pages. A ``POST`` changes something and needs the form token; a ``GET`` never does."""
+    """One row of the table of pages. A ``POST`` changes something and needs the form token; a ``GET`` never does.
+
+    ``is_background``: an open page asks for it by itself, which does not keep a session alive.
+    """
 
     method: str
     path: str
     handler: Handler
     right: Right
+    is_background: bool = False
 
 
 def route(console: Console, page: Page) -> Route:
@@ -185,19 +252,52 @@ async def _enter(console: Console, page: Page, request: Request) -> Response:
     if page.right is Right.ANYBODY:
         return await _enter_unknown(console, page, request)
     session = request.cookies.get(console.session_cookie, "")
-    member = await _who(console, session) if session else None
-    if member is None:
-        back = f"?tiep={quote(_path_of(request), safe='')}" if page.method == "GET" else ""
-        return RedirectResponse(SIGN_IN_PATH + back, 303)
-    token = console.signer.digest("form", session)
-    form: Mapping[str, str] = {}
+    found = await _who(console, session, touch=not page.is_background) if session else None
+    if found is None:
+        return await _turn_away(console, page, request, session)
+    member, step = found
+    if step is not None and page.right is not Right.HALF_SIGNED_IN:
+        return _to_step(step, page, request)
+    visit = Visit(member, console.signer.digest("form", session), token_hash(session), step=step)
     if page.method != "GET":
-        form = await read_form(request)
-        if not _is_our_form(console, request, form, session):
-            return render_problem("form", 403)
+        visit = replace(visit, form=await read_form(request))
+        if not _is_our_form(console, request, visit.form, session):
+            return await _refuse_form(console, request, visit)
     if not member.may(page.right):
         return render_problem("role", 403)
-    return await page.handler(console, request, Visit(member, token, token_hash(session), form))
+    return await page.handler(console, request, visit)
+
+
+async def _turn_away(console: Console, page: Page, request: Request, session: str) -> Response:
+    """To the sign-in. What was typed into a form whose session has ended goes along."""
+    if page.method == "GET":
+        return RedirectResponse(f"{SIGN_IN_PATH}?tiep={quote(_path_of(request), safe='')}", 303)
+    form = await read_form(request) if session else {}
+    if form and console.ask_again is not None and _is_our_form(console, request, form, session):
+        owner = await console.database.read(
+            lambda c: queries.owner_of_session(c, token_hash(session), department_id=console.department_id)
+        )
+        kept = Kept.of(request.url.path, form, owner)
+        if kept is not None:
+            return await console.ask_again(console, request, kept)
+    return RedirectResponse(SIGN_IN_PATH, 303)
+
+
+def _to_step(step: Step, page: Page, request: Request) -> Response:
+    back = f"?tiep={quote(_path_of(request), safe='')}" if page.method == "GET" and step is Step.CODE else ""
+    return RedirectResponse(STEP_PATHS[step] + back, 303)
+
+
+async def _refuse_form(console: Console, request: Request, visit: Visit) -> Response:
+    """A form that is not proven to be ours changes nothing.
+
+    Where the browser itself vouches that it stood on a page of ours (its owner signed in anew in another tab, say),
+    what was typed is shown for them to look at and send again.
+    """
+    kept = Kept.of(request.url.path, visit.form, visit.signed_in.id)
+    if kept is None or visit.step is not None or request.headers.get("sec-fetch-site") != "same-origin":
+        return render_problem("form", 403)
+    return await console.page("kept.html", visit, status=403, kept=kept, is_old=True)
 
 
 async def _enter_unknown(console: Console, page: Page, request: Request) -> Response:
@@ -218,8 +318,8 @@ async def _enter_unknown(console: Console, page: Page, request: Request) -> Resp
     return response
 
 
-async def _who(console: Console, session: str) -> Member | None:
-    """The member a session cookie belongs to; None when it belongs to nobody (any more)."""
+async def _who(console: Console, session: str, *, touch: bool) -> tuple[Member, Step | None] | None:
+    """The member a session cookie belongs to, and the step it lacks; None when it belongs to nobody (any more)."""
     now, key = console.now(), token_hash(session)
     row = await console.database.read(
         lambda c: queries.find_session(
@@ -228,9 +328,10 @@ async def _who(console: Console, session: str) -> Member | None:
     )
     if row is None:
         return None
-    if now - row.last_seen_at > TOUCH_EVERY:
+    if touch and now - row.last_seen_at > TOUCH_EVERY:
         await console.database.write(lambda c: queries.touch_session(c, key, now=now))
-    return Member(row.member_id, row.login, row.name, StaffRole(row.role))
+    member = Member(row.member_id, row.login, row.name, StaffRole(row.role))
+    return member, missing_step(member.role, has_factor=row.has_factor, is_verified=row.is_verified)
 
 
 def _is_our_form(console: Console, request: Request, form: Mapping[str, str], browser: str) -> bool:

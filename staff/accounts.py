@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import re
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
+from db.engine import Database
 from db.models import StaffRole
-from db.queries import operations
+from db.queries import operations, second_factors
 from db.queries import staff as queries
-from staff.passwords import hash_secret
+from staff.passwords import hash_secret, is_secret
+from staff.signing import Signer
 
 LOGIN = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
 LINK_LIFE = dt.timedelta(hours=24)
@@ -54,9 +58,9 @@ def parse_link(text: str) -> tuple[int, str] | None:
 
 def add_account(
     connection: Connection, *, department_id: int, login: str, name: str, role: StaffRole, link: NewLink,
-    now: dt.datetime,
+    now: dt.datetime, expires_at: dt.datetime | None = None,
 ) -> str:  # fmt: skip
-    """Create an account; returns the path of its link.
+    """Create an account; returns the path of its link, which ends after ``LINK_LIFE`` unless told otherwise.
 
     Raises:
         AccountError: The login name is not usable or taken.
@@ -67,7 +71,7 @@ def add_account(
         )
     if not name.strip():
         raise AccountError("--name must say who it is")
-    new = queries.NewMember(login, name.strip(), role, link.hash, now + LINK_LIFE)
+    new = queries.NewMember(login, name.strip(), role, link.hash, expires_at or now + LINK_LIFE)
     member_id = queries.add_member(connection, new, department_id=department_id, now=now)
     if member_id is None:
         raise AccountError(f"there is an account «{login}» already; `staff reset {login}` gives it a new link")
@@ -80,7 +84,7 @@ def add_account(
 def reset_account(
     connection: Connection, *, department_id: int, login: str, link: NewLink, now: dt.datetime
 ) -> str:  # fmt: skip
-    """Take an account's password away, sign it out everywhere and give it a new link; returns the link's path.
+    """Take password and second factor away, sign out everywhere and give a new link; returns the link's path.
 
     Raises:
         AccountError: There is no such account, or it is switched off.
@@ -91,6 +95,7 @@ def reset_account(
     if not member.is_active:
         raise AccountError(f"the account «{login}» is switched off")
     queries.take_away_password(connection, member.id)
+    second_factors.remove_factor(connection, member.id)
     queries.give_link(connection, member.id, link_hash=link.hash, expires_at=now + LINK_LIFE)
     operations.audit(
         connection, department_id=department_id, action="staff.reset", now=now, member=member.id, login=login
@@ -98,23 +103,65 @@ def reset_account(
     return link.path(member.id)
 
 
-def first_administrator(
-    connection: Connection, *, department_id: int, link: NewLink, now: dt.datetime
+# -- the first administrator --------------------------------------------------------------------------------------
+
+
+async def offer_first_link(
+    database: Database, signer: Signer, *, department_id: int, now: dt.datetime
 ) -> str | None:  # fmt: skip
-    """The path of a fresh link for the first administrator, who is made when there is nobody.
+    """The path of a link for the first administrator, who is made when there is nobody.
 
     None as soon as an administrator has a password. Only the account that came first is given a link: one that was
-    invited later has its own.
+    invited later has its own. The secret follows from the installation's key and the hour the link ends, so that
+    several processes that start at once print one and the same link, and a restart does not spoil the one printed
+    before.
     """
-    found = queries.administrators(connection, department_id=department_id)
-    if any(member.password_hash for member in found):
-        return None
-    if not found:
-        if queries.find_member(connection, department_id=department_id, login=FIRST_LOGIN):
+    while True:
+        found = await database.read(lambda c: queries.administrators(c, department_id=department_id))
+        if any(member.password_hash for member in found):
+            return None
+        member = found[0] if found else None
+        if member is None and await _is_there(database, department_id):
             return None  # switched off or given another role: on purpose
-        return add_account(
-            connection, department_id=department_id, login=FIRST_LOGIN, name=FIRST_NAME,
-            role=StaffRole.ADMINISTRATOR, link=link, now=now,
-        )  # fmt: skip
-    queries.give_link(connection, found[0].id, link_hash=link.hash, expires_at=now + LINK_LIFE)
-    return link.path(found[0].id)
+        if member is not None and member.link_hash and member.link_expires_at > now:
+            secret = _first_secret(signer, member.login, member.link_expires_at)
+            if await asyncio.to_thread(is_secret, secret, member.link_hash):
+                return NewLink(secret, member.link_hash).path(member.id)
+        path = await _give_first_link(database, signer, member, department_id=department_id, now=now)
+        if path is not None:
+            return path  # otherwise another process was faster: look again
+
+
+async def _is_there(database: Database, department_id: int) -> bool:
+    found = await database.read(lambda c: queries.find_member(c, department_id=department_id, login=FIRST_LOGIN))
+    return found is not None
+
+
+def _first_secret(signer: Signer, login: str, expires_at: dt.datetime) -> str:
+    return signer.digest("first link", f"{login}:{int(expires_at.timestamp())}")
+
+
+async def _give_first_link(
+    database: Database, signer: Signer, member: Row[Any] | None, *, department_id: int, now: dt.datetime
+) -> str | None:
+    """A fresh link in place of the one that was seen, or with a new account; None when that is not as it was seen."""
+    expires_at = (now + LINK_LIFE).replace(microsecond=0)
+    login = FIRST_LOGIN if member is None else member.login
+    secret = _first_secret(signer, login, expires_at)
+    link = NewLink(secret, await asyncio.to_thread(hash_secret, secret))
+
+    def write(connection: Connection) -> str | None:
+        if member is None:
+            try:
+                return add_account(
+                    connection, department_id=department_id, login=login, name=FIRST_NAME,
+                    role=StaffRole.ADMINISTRATOR, link=link, now=now, expires_at=expires_at,
+                )  # fmt: skip
+            except AccountError:
+                return None
+        given = queries.replace_link(
+            connection, member.id, old=member.link_hash, link_hash=link.hash, expires_at=expires_at
+        )
+        return link.path(member.id) if given else None
+
+    return await database.write(write)

@@ -72,6 +72,11 @@ def hash_secret(secret: str) -> str:
     return _hasher.hash(_plain(secret))
 
 
+def is_secret(secret: str, kept: str) -> bool:
+    """``Hashing.matches`` for a command that has no event loop to spare."""
+    return _verify(kept, _plain(secret))
+
+
 def _verify(kept: str, secret: str) -> bool:
     try:
         return _hasher.verify(kept, secret)

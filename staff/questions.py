@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from sqlalchemy import Connection, Row
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from db.queries import operations, turns
+from db.queries import channels as switches
+from db.queries import turn_counts, turns
+from desk.tables import Cell, Format
 from knowledge.taxonomy import load_taxonomy
 from knowledge.text import clean, fold
-from staff.access import Console, Visit
+from staff.access import Console, Handler, Page, Right, Visit
 from staff.accounts import LARGEST_ID
+from staff.chart import Chart, draw
 from staff.clock import day_begins, local
+from staff.exports import BATCH, Export, Rows, send
 from staff.rendering import render_problem
 from staff.texts import name_of, names_of, word
 
 PAGE_SIZE = 50
-EXPORT_BATCH = 1000
 SEARCH_LIMIT = 100
 SEARCH_WORDS = 8
+CHART_DAYS = 30
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 KNOWN_CHANNELS = ("web", "telegram")
 
@@ -104,12 +106,15 @@ class Overview:
     next_page: str | None
     count: int
     labels: Mapping[str, str]
+    modes: Mapping[str, str]
+    chart: Chart
 
 
 def read_overview(
-    connection: Connection, wanted: turns.TurnFilter, *, department_id: int, channels: tuple[str, ...]
-) -> Overview:
-    """The first page in nine statements at most, however much there is."""
+    connection: Connection, wanted: turns.TurnFilter, *, department_id: int, channels: tuple[str, ...],
+    now: dt.datetime,
+) -> Overview:  # fmt: skip
+    """The first page in ten statements at most, however much there is."""
     rows = turns.list_turns(connection, wanted, department_id=department_id, limit=PAGE_SIZE + 1)
     return Overview(
         channels=turns.channel_overviews(connection, department_id=department_id, channels=channels),
@@ -117,7 +122,17 @@ def read_overview(
         next_page=show_position(rows[PAGE_SIZE - 1]) if len(rows) > PAGE_SIZE else None,
         count=turns.count_turns(connection, wanted, department_id=department_id),
         labels=turns.topic_labels(connection, department_id=department_id),
+        modes={row.channel: row.mode for row in switches.list_switches(connection, department_id=department_id)},
+        chart=read_chart(connection, department_id=department_id, now=now),
     )
+
+
+def read_chart(connection: Connection, *, department_id: int, now: dt.datetime) -> Chart:
+    """The questions of the last ``CHART_DAYS`` days, day by day and by outcome, in one statement."""
+    last = local(now).date()
+    first = last - dt.timedelta(days=CHART_DAYS - 1)
+    counts = turn_counts.by_day_and_outcome(connection, department_id=department_id, since=day_begins(first))
+    return draw(counts, first=first, last=last)
 
 
 def topic_fields(labels: Mapping[str, str]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -139,7 +154,9 @@ async def show_overview(console: Console, request: Request, visit: Visit) -> Res
     """The state of each channel, and the last questions."""
     asked = read_filter(request.query_params, console.channels)
     found = await console.database.read(
-        lambda c: read_overview(c, asked.wanted, department_id=console.department_id, channels=console.channels)
+        lambda c: read_overview(
+            c, asked.wanted, department_id=console.department_id, channels=console.channels, now=console.now()
+        )
     )
     names = dict.fromkeys((*KNOWN_CHANNELS, *console.channels, *found.channels))
     return await console.page(
@@ -171,66 +188,44 @@ async def show_question(console: Console, request: Request, visit: Visit) -> Res
 
 # -- the list as a file -------------------------------------------------------------------------------------------
 
+EXPORT_PATH = "/staff/cau-hoi"
 COLUMNS = (
     "time", "channel", "text", "outcome", "reason", "topic", "facet", "article", "confidence", "feedback", "province",
     "id",
 )  # fmt: skip
-_BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def defuse(value: str) -> str:
-    """A cell that a spreadsheet program will not run: what would begin a formula gets an apostrophe in front."""
-    return f"'{value}" if value.lstrip(" \u00a0").startswith(_BEGINS_FORMULA) else value
+def export_questions(kind: Format) -> Handler:
+    """The page that sends the filtered list as a file, read in batches while it is sent."""
 
+    async def export(console: Console, request: Request, visit: Visit) -> Response:
+        asked = read_filter(request.query_params, console.channels)
 
-async def export_questions(console: Console, request: Request, visit: Visit) -> Response:
-    """The filtered list as CSV, read in batches while it is sent."""
-    asked = read_filter(request.query_params, console.channels)
-    now = console.now()
-    filters = sorted(key for key, value in asked.shown.items() if value)
-
-    def begin(connection: Connection) -> dict[str, str]:
-        operations.audit(
-            connection, department_id=console.department_id, action="questions.exported", now=now,
-            staff_member_id=visit.signed_in.id, filters=filters,
-        )  # fmt: skip
-        return turns.topic_labels(connection, department_id=console.department_id)
-
-    labels = await console.database.write(begin)
-    name = f"cau-hoi-{local(now).date()}.csv"
-    return StreamingResponse(
-        _lines(console, asked.wanted, labels), media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )  # fmt: skip
-
-
-async def _lines(console: Console, wanted: turns.TurnFilter, labels: Mapping[str, str]) -> AsyncIterator[str]:
-    yield "\ufeff" + _csv([[word(f"csv.{column}") for column in COLUMNS]])  # Excel takes UTF-8 for it by this mark
-    position: turns.Position | None = None
-    while True:
-        page = replace(wanted, before=position)
-        rows = await console.database.read(
-            lambda c, p=page: turns.list_turns(  # type: ignore[misc]
-                c, p, department_id=console.department_id, limit=EXPORT_BATCH
+        def read(connection: Connection, place: turns.Position | None) -> tuple[Rows, Any]:
+            rows = turns.list_turns(
+                connection, replace(asked.wanted, before=place), department_id=console.department_id, limit=BATCH
             )
-        )
-        if rows:
-            yield _csv([_cells(row, labels) for row in rows])
-        if len(rows) < EXPORT_BATCH:
-            return
-        position = turns.Position(rows[-1].created_at, rows[-1].id)
+            labels = turns.topic_labels(connection, department_id=console.department_id)
+            following = turns.Position(rows[-1].created_at, rows[-1].id) if len(rows) == BATCH else None
+            return [_cells(row, labels) for row in rows], following
+
+        async def next_rows(place: Any) -> tuple[Rows, Any]:
+            return await console.database.read(lambda c: read(c, place))
+
+        header = [word(f"csv.{column}") for column in COLUMNS]
+        filters = [key for key, value in asked.shown.items() if value]
+        return await send(console, visit, Export("cau-hoi", "questions.exported", header, next_rows, filters), kind)
+
+    return export
 
 
-def _cells(row: Row[Any], labels: Mapping[str, str]) -> list[str]:
+def _cells(row: Row[Any], labels: Mapping[str, str]) -> list[Cell]:
     return [
-        f"{local(row.created_at):%Y-%m-%d %H:%M:%S}", name_of("channel", row.channel), row.text or "",
-        name_of("outcome", row.outcome), name_of("reason", row.reason), labels.get(row.topic, row.topic or ""),
-        name_of("facet", row.facet), row.article or "", "" if row.confidence is None else f"{row.confidence:.2f}",
+        local(row.created_at), name_of("channel", row.channel), row.text or "", name_of("outcome", row.outcome),
+        name_of("reason", row.reason), labels.get(row.topic, row.topic or ""), name_of("facet", row.facet),
+        row.article or "", None if row.confidence is None else round(row.confidence, 2),
         name_of("feedback", row.feedback), province_name(row.province), str(row.id),
     ]  # fmt: skip
 
 
-def _csv(rows: list[list[str]]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerows([defuse(cell) for cell in row] for row in rows)
-    return out.getvalue()
+EXPORTS = tuple(Page("GET", f"{EXPORT_PATH}.{kind}", export_questions(kind), Right.EXPORT_QUESTIONS) for kind in Format)

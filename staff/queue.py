@@ -15,17 +15,19 @@ from starlette.responses import Response
 from db.queries import desk as desk_queries
 from db.queries import request_queue, turns
 from db.queries.request_queue import Position, QueueFilter, Tab, Viewer
+from desk.codes import find_code
 from desk.places import province_name, provinces
-from desk.search import search
+from desk.search import find
 from desk.text import clean_line
 from knowledge.taxonomy import load_taxonomy
 from staff.access import Console, Member, Right, Visit
 from staff.accounts import LARGEST_ID
 from staff.clock import day_begins, due_words, local
 from staff.questions import EPOCH, topic_fields
-from staff.texts import names_of
+from staff.texts import names_of, word
 
 QUEUE_PATH = "/staff/yeu-cau"
+NEWS_PATH = "/staff/tin-moi"
 PAGE_SIZE = 50
 SEARCH_LIMIT = 100
 SEARCH_BATCH = 300
@@ -33,6 +35,8 @@ SEARCH_BATCH = 300
 # fields of the filter form, as they stand in the address
 TAB, STATUS, TOPIC, UNIT, OFFICER = "muc", "trang-thai", "chu-de", "don-vi", "can-bo"
 PROVINCE, CHANNEL, DUE, SEARCH, AFTER = "tinh", "kenh", "han", "tim", "sau"
+NEWEST, SINCE = "moi-nhat", "tu"  # what a page knows, when it asks for news
+ASSIGNED, LEFT = "da-giao", "con-lai"  # what became of assigning many at once
 
 TAB_SLUGS: Mapping[str, Tab] = {
     "cua-toi": Tab.MINE, "don-vi": Tab.UNIT, "chua-giao": Tab.UNASSIGNED, "qua-han": Tab.OVERDUE,
@@ -123,12 +127,13 @@ class Queue:
     labels: Mapping[str, str]
     units: list[Row[Any]]
     colleagues: list[Row[Any]]
+    newest: int
 
 
 def read_queue(
     connection: Connection, asked: Asked, viewer: Viewer, *, department_id: int, now: dt.datetime
 ) -> Queue:  # fmt: skip
-    """A page of the queue in seven statements at most, however many requests there are."""
+    """A page of the queue in ten statements at most, however many requests there are."""
     rows, next_page = _read_rows(connection, asked, viewer, department_id=department_id, now=now)
     return Queue(
         rows, next_page,
@@ -136,6 +141,7 @@ def read_queue(
         labels=turns.topic_labels(connection, department_id=department_id),
         units=desk_queries.list_units(connection, department_id=department_id),
         colleagues=request_queue.list_colleagues(connection, department_id=department_id),
+        newest=0 if asked.search else request_queue.newest_id(connection, department_id=department_id),
     )  # fmt: skip
 
 
@@ -145,16 +151,36 @@ def _read_rows(
     wanted, found = asked.wanted, None
     if asked.search:
         before = asked.after.id if asked.after else None
-        found = search(connection, asked.search, department_id=department_id, before_id=before, limit=SEARCH_BATCH)
-        wanted = replace(wanted, ids=found)
+        # what the viewer or a filter leaves out is made up for by more; otherwise a page is enough
+        limit = PAGE_SIZE + 1 if viewer.sees_all and wanted.is_plain else SEARCH_BATCH
+        found = find(connection, asked.search, department_id=department_id, before_id=before, limit=limit)
+        wanted = replace(wanted, ids=found.ids)
     rows = request_queue.list_requests(
         connection, viewer, wanted, department_id=department_id, now=now, limit=PAGE_SIZE + 1, after=asked.after
     )
     if len(rows) > PAGE_SIZE:
         return rows[:PAGE_SIZE], show_position(rows[PAGE_SIZE - 1])
-    if found is not None and len(found) == SEARCH_BATCH:
-        return rows, f"0-{found[-1]}"  # older ones may still match the other conditions
+    if found is not None and found.next_before is not None:
+        return rows, f"0-{found.next_before}"  # older ones have yet to be looked at
     return rows, None
+
+
+def _done(given: Mapping[str, str]) -> list[str]:
+    """What was just done, in sentences."""
+    said = [word("done.moved")] if given.get("xong") == "moved" else []
+    number = _number(given.get(ASSIGNED, ""))
+    left = [one for one in given.get(LEFT, "").split(",") if one == "…" or find_code(one)]
+    if number is not None and (number or not left):
+        said.append(word("queue.assigned", count=number) if number else word("queue.none_chosen"))
+    if left:
+        said.append(word("queue.left", codes=", ".join(left)))
+    return said
+
+
+def news_address(asked: Asked, *, newest: int, now: dt.datetime) -> str:
+    """What an open page asks for to learn what came since it was made."""
+    since = (now - EPOCH) // dt.timedelta(microseconds=1)
+    return f"{NEWS_PATH}?{asked.query}&{urlencode({NEWEST: newest, SINCE: since})}"
 
 
 async def show_queue(console: Console, request: Request, visit: Visit) -> Response:
@@ -172,5 +198,6 @@ async def show_queue(console: Console, request: Request, visit: Visit) -> Respon
         "queue.html", visit, found=found, asked=asked, tabs=tabs, fields=topic_fields(found.labels),
         provinces=provinces(), province_name=province_name, due_words=due_words,
         counted_at_most=request_queue.COUNTED_AT_MOST,
-        moved="done.moved" if request.query_params.get("xong") == "moved" else None,
+        done=_done(request.query_params), news=news_address(asked, newest=found.newest, now=now),
+        here_now=f"{QUEUE_PATH}?{request.url.query}", can_assign=member.may(Right.WORK_ON_REQUESTS),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from staff.clock import ago, local, show_time
-from staff.texts import name_of, names_of, word
+from staff.texts import done_words, name_of, names_of, word
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -23,10 +23,11 @@ def _environment() -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
-    style = hashlib.sha256((STATIC / "console.css").read_bytes()).hexdigest()[:10]
+    files = b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()) if path.is_file())
+    style = hashlib.sha256(files).hexdigest()[:10]
     environment.globals |= {
         "word": word, "name_of": name_of, "names_of": names_of, "ago": ago, "show_time": show_time, "local": local,
-        "style": style,
+        "style": style, "done_words": done_words,
     }  # fmt: skip
     return environment
 

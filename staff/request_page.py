@@ -15,21 +15,25 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from db.models import MessageAuthor, OutboxStatus, RequestStatus
+from db.queries import canned_replies, request_files, request_queue, request_similar, requests, turns
 from db.queries import desk as desk_queries
-from db.queries import request_files, request_queue, requests, turns
 from db.queries.request_queue import Viewer
 from desk import actions, states
 from desk.codes import find_code
 from desk.errors import DeskError, StaleRequest, TransitionRefused
 from desk.files import blob_path
-from desk.places import province_name
+from desk.places import show_place
+from desk.text import words
 from knowledge.taxonomy import load_taxonomy
-from staff.access import Console, Right, Visit
+from staff import canned
+from staff.access import Console, Member, Right, Visit
 from staff.accounts import LARGEST_ID
 from staff.clock import due_words
+from staff.questions import topic_fields
 from staff.queue import QUEUE_PATH
 from staff.rendering import render_problem
 from staff.texts import console_texts, word
+from staff.windows import reach_of
 
 REQUEST_PATH = QUEUE_PATH + "/{code}"
 SHOWN_IMAGES = frozenset({"image/jpeg", "image/png", "image/webp"})
@@ -68,6 +72,7 @@ class InFull:
     labels: Mapping[str, str]
     units: list[Row[Any]]
     colleagues: list[Row[Any]]
+    canned: list[Row[Any]]
 
 
 def read_viewer(connection: Connection, visit: Visit) -> Viewer:
@@ -76,18 +81,27 @@ def read_viewer(connection: Connection, visit: Visit) -> Viewer:
     return request_queue.viewer_of(connection, member.id, sees_all=member.may(Right.SEE_ALL_REQUESTS))
 
 
+def viewer_of(visit: Visit) -> Viewer:
+    """The same for a single request, without asking first which units are theirs."""
+    member = visit.signed_in
+    return Viewer(member.id, (), member.may(Right.SEE_ALL_REQUESTS), finds_units=True)
+
+
 def code_of(request: Request) -> str:
     """The code in an address, in the written form; one that cannot be a code finds nothing."""
     found = find_code(str(request.path_params["code"])[:32])
     return found.code if found else ""
 
 
-def read_request(connection: Connection, code: str, viewer: Viewer, *, department_id: int) -> InFull | None:
-    """A request with all that belongs to it; None when there is none that the viewer may see."""
-    row = request_queue.find_visible(connection, code, viewer, department_id=department_id)
+def read_request(
+    connection: Connection, code: str, viewer: Viewer, *, department_id: int, now: dt.datetime
+) -> InFull | None:
+    """A request with all that belongs to it, in eleven statements; None when there is none that the viewer may see."""
+    row = request_queue.find_visible(connection, code, viewer, department_id=department_id, now=now)
     if row is None:
         return None
-    similar = requests.possible_duplicates(connection, row.id)
+    about = [one for one in words(row.description or "") if len(one) > 1]
+    similar = request_similar.similar_requests(connection, row, about, viewer)
     before: list[Row[Any]] = []
     if row.conversation_id is not None:
         before = turns.turns_before(connection, row.conversation_id, department_id=department_id, before=row.created_at)
@@ -97,12 +111,20 @@ def read_request(connection: Connection, code: str, viewer: Viewer, *, departmen
         turns.topic_labels(connection, department_id=department_id),
         [unit for unit in desk_queries.list_units(connection, department_id=department_id) if unit.is_active],
         request_queue.list_colleagues(connection, department_id=department_id),
+        canned_replies.list_replies(
+            connection, department_id=department_id, of_units=[] if row.unit_id is None else [row.unit_id]
+        ),
     )  # fmt: skip
 
 
-def possible_actions(request: Row[Any], now: dt.datetime) -> list[str]:
-    """What staff may do now, by the desk's own table; what its time is over for is left out."""
+def possible_actions(request: Row[Any], member: Member, now: dt.datetime) -> list[str]:
+    """What the member may do now, by the desk's own table; what its time is over for is left out."""
+    if not member.may(Right.WORK_ON_REQUESTS):
+        return []
     names = states.allowed(request.status, states.Who.STAFF)
+    if request.conversation_id is not None:
+        names += ["take"] if request.holder_id != member.id else []
+        names += ["give_back"] if request.holder_id is not None else []
     late = request.closed_at is not None and now > request.closed_at + actions.REOPEN_DAYS * actions.DAY
     extended = request.extended_at is not None or (request.is_running and now > request.due_at)
     gone = {"reopen": late, "extend": extended, "mark_read": request.unread_at is None}
@@ -116,17 +138,23 @@ async def show_request(console: Console, request: Request, visit: Visit) -> Resp
 
 async def show(console: Console, request: Request, visit: Visit, refused: Refused | None = None) -> Response:
     """The page; after a refusal with what was typed still in its form and the reason above."""
-    code, now = code_of(request), console.now()
+    code, now, member = code_of(request), console.now(), visit.signed_in
     found = await console.database.read(
-        lambda c: read_request(c, code, read_viewer(c, visit), department_id=console.department_id)
+        lambda c: read_request(c, code, viewer_of(visit), department_id=console.department_id, now=now)
     )
     if found is None:
         return render_problem("missing", 404)
     row = found.request
+    topic = found.labels.get(row.topic or "", row.topic)
+    values = canned.values_of(row, officer=member.name, department=await console.department(), topic=topic)
+    texts = {reply.id: canned.fill(reply.text, values) for reply in found.canned}
+    chosen = request.query_params.get("mau", "")
     done = f"done.{request.query_params.get('xong', '')}"
     return await console.page(
         "request.html", visit, status=refused.status if refused else 200, found=found, request=row, refused=refused,
-        can=possible_actions(row, now) if visit.signed_in.may(Right.WORK_ON_REQUESTS) else [],
+        can=possible_actions(row, member, now), reach=reach_of(row, console.windows, now), texts=texts,
+        prefilled=next((text for number, text in texts.items() if str(number) == chosen), ""),
+        fields=topic_fields(found.labels),
         base=f"{QUEUE_PATH}/{row.code}", due=due_words(row, now), place=_place(row), unsent=UNSENT,
         done=word(done) if done in console_texts() and refused is None else None,
         kind=load_taxonomy().audiences.get(row.requester_kind or ""), Author=MessageAuthor, Status=RequestStatus,
@@ -135,7 +163,7 @@ async def show(console: Console, request: Request, visit: Visit, refused: Refuse
 
 
 def _place(row: Row[Any]) -> str:
-    return ", ".join(part for part in (row.place, province_name(row.province, row.old_province)) if part)
+    return show_place(row.province, row.old_province, row.commune, row.former_unit, row.place)
 
 
 def show_phone(phone: str) -> str:
@@ -163,8 +191,8 @@ async def send_file(console: Console, request: Request, visit: Visit) -> Respons
     code, file_id = code_of(request), int(request.path_params["file_id"])
 
     def read(connection: Connection) -> Row[Any] | None:
-        viewer = read_viewer(connection, visit)
-        row = request_queue.find_visible(connection, code, viewer, department_id=console.department_id)
+        viewer, now = viewer_of(visit), console.now()
+        row = request_queue.find_visible(connection, code, viewer, department_id=console.department_id, now=now)
         if row is None or file_id > LARGEST_ID:
             return None
         file = request_files.find_file(connection, file_id, department_id=console.department_id)

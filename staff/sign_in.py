@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import secrets
 from typing import Any
 
@@ -11,17 +10,27 @@ from sqlalchemy import Connection, Row
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from db.queries import operations
+from db.queries import operations, second_factors
 from db.queries import staff as queries
 from staff.access import HOME_PATH, SESSION_LIFE, SIGN_IN_PATH, Console, Visit, safe_return
 from staff.accounts import LINK_PATH, parse_link
+from staff.kept import FIELD, Kept, open_kept
 from staff.passwords import find_fault
 from staff.rendering import render_problem
+from staff.sessions import (
+    Opened,
+    account_throttle,
+    address_throttle,
+    blocked_sentence,
+    count_attempt,
+    go_on,
+    member_of,
+    new_token,
+    write_session,
+)
 from staff.signing import token_hash
 from staff.texts import word
 
-ACCOUNT_FREE = 5
-ADDRESS_FREE = 20  # an office shares one address
 LOGIN_LIMIT = 64
 
 
@@ -31,84 +40,75 @@ async def show_sign_in(console: Console, request: Request, visit: Visit) -> Resp
 
 
 async def _form(
-    console: Console, visit: Visit, *, back: str, login: str = "", fault: str | None = None, status: int = 200
-) -> Response:
-    back = safe_return(back)
-    return await console.page("sign_in.html", visit, status=status, back=back, login=login, fault=fault)
+    console: Console, visit: Visit, *, back: str, login: str = "", kept: Kept | None = None, fault: str | None = None,
+    status: int = 200,
+) -> Response:  # fmt: skip
+    back, sealed = safe_return(back), kept.seal(console.signer) if kept else ""
+    return await console.page(
+        "sign_in.html", visit, status=status, back=back, login=login, fault=fault, kept_field=FIELD, sealed=sealed
+    )
+
+
+async def ask_again(console: Console, request: Request, kept: Kept) -> Response:
+    """The sign-in in place of a form whose session has ended; what was typed waits in it."""
+    browser = request.cookies.get(console.form_cookie) or secrets.token_urlsafe(32)
+    session = request.cookies.get(console.session_cookie, "")
+    visit = Visit(None, console.signer.digest("form", browser), token_hash(session))
+    response = await _form(console, visit, back=HOME_PATH, kept=kept, status=403)
+    console.set_cookie(response, console.form_cookie, browser, life=SESSION_LIFE)
+    return response
 
 
 async def sign_in(console: Console, request: Request, visit: Visit) -> Response:
     """Check login and password. The answer and its time are the same for an unknown login."""
     login = visit.form.get("login", "").strip().lower()[:LOGIN_LIMIT]
     password, back = visit.form.get("password", ""), visit.form.get("tiep", HOME_PATH)
-    account, address = _throttles(console, request, login)
-    blocked_until = await console.database.write(
-        lambda c: queries.count_attempt(c, (account, address), now=console.now())
-    )
+    kept = open_kept(console.signer, visit.form.get(FIELD, ""))
+    account, address = account_throttle(console, login), address_throttle(console, request)
+    blocked_until = await count_attempt(console, account, address)
     if blocked_until is not None:
-        return await _refuse(console, visit, blocked_until, back=back, login=login)
+        return await _refuse(console, visit, blocked_until, back=back, login=login, kept=kept)
     member = await console.database.read(
         lambda c: queries.find_member(c, department_id=console.department_id, login=login)
     )
     right = await console.hashing.matches(password, member.password_hash if member and member.is_active else None)
     if not right or member is None:
         fault = word("sign_in.wrong")
-        return await _form(console, visit, back=back, login=login, fault=fault, status=403)
+        return await _form(console, visit, back=back, login=login, kept=kept, fault=fault, status=403)
     if console.hashing.is_outdated(member.password_hash):
         newer = await console.hashing.hash(password)
         await console.database.write(
             lambda c: queries.set_password_hash(c, member.id, old=member.password_hash, new=newer)
         )
-    response = RedirectResponse(safe_return(back), 303)
-    await _open_session(console, response, member.id, visit, account=account.key, address=address.key)
-    return response
-
-
-def _throttles(console: Console, request: Request, login: str) -> tuple[queries.Throttle, queries.Throttle]:
-    digest = console.signer.digest
-    return (
-        queries.Throttle(digest("throttle account", login), ACCOUNT_FREE),
-        _address_throttle(console, request),
-    )
-
-
-def _address_throttle(console: Console, request: Request) -> queries.Throttle:
-    return queries.Throttle(console.signer.digest("throttle address", console.address_of(request)), ADDRESS_FREE)
+    opened = await _open(console, request, visit, member, account=account.key, address=address.key)
+    return await go_on(console, opened, back=back, kept=kept)
 
 
 async def _refuse(
-    console: Console, visit: Visit, until: dt.datetime, *, back: str = HOME_PATH, login: str = ""
-) -> Response:
-    seconds = max(1, math.ceil((until - console.now()).total_seconds()))
-    unit, count = ("minutes", math.ceil(seconds / 60)) if seconds > 90 else ("seconds", seconds)
-    fault = word("sign_in.blocked", wait=word(f"sign_in.{unit}", count=count))
-    response = await _form(console, visit, back=back, login=login, fault=fault, status=429)
+    console: Console, visit: Visit, until: dt.datetime, *, back: str = HOME_PATH, login: str = "",
+    kept: Kept | None = None,
+) -> Response:  # fmt: skip
+    fault, seconds = blocked_sentence(console, until)
+    response = await _form(console, visit, back=back, login=login, kept=kept, fault=fault, status=429)
     response.headers["Retry-After"] = str(seconds)
     return response
 
 
-async def _open_session(
-    console: Console, response: Response, member_id: int, visit: Visit, *, account: str, address: str
-) -> None:
-    """A new session under a new token; the one this browser had before ends."""
-    token, now = secrets.token_urlsafe(32), console.now()
+async def _open(
+    console: Console, request: Request, visit: Visit, member: Row[Any], *, account: str, address: str
+) -> Opened:
+    """A session for who gave the password; the attempts up to it are forgiven."""
+    token, now = new_token(), console.now()
 
-    def write(connection: Connection) -> None:
-        if visit.session_hash is not None:
-            queries.end_session(connection, visit.session_hash)
-        queries.open_session(
-            connection, department_id=console.department_id, member_id=member_id, token_hash=token_hash(token),
-            expires_at=now + SESSION_LIFE, now=now,
-        )  # fmt: skip
+    def write(connection: Connection) -> Opened:
         queries.forgive(connection, account=account, address=address)
-        operations.audit(
-            connection, department_id=console.department_id, action="staff.signed_in", now=now,
-            staff_member_id=member_id,
+        has_factor = second_factors.find_factor(connection, member.id) is not None
+        return write_session(
+            connection, console, request, visit, member_of(member), token=token, has_factor=has_factor,
+            is_verified=False, now=now,
         )  # fmt: skip
 
-    await console.database.write(write)
-    console.set_cookie(response, console.session_cookie, token, life=SESSION_LIFE)
-    console.drop_cookie(response, console.form_cookie)
+    return await console.database.write(write)
 
 
 async def sign_out(console: Console, request: Request, visit: Visit) -> Response:
@@ -142,8 +142,8 @@ async def _member_of_link(console: Console, request: Request) -> Row[Any] | None
 
 async def _enter_link(console: Console, request: Request, visit: Visit) -> tuple[Row[Any] | None, Response | None]:
     """The member, or the refusal: checking a link costs as much as a password and is counted like one."""
-    throttle = _address_throttle(console, request)
-    blocked_until = await console.database.write(lambda c: queries.count_attempt(c, (throttle,), now=console.now()))
+    throttle = address_throttle(console, request)
+    blocked_until = await count_attempt(console, throttle)
     if blocked_until is not None:
         return None, await _refuse(console, visit, blocked_until)
     member = await _member_of_link(console, request)
@@ -186,10 +186,9 @@ async def use_link(console: Console, request: Request, visit: Visit) -> Response
 
     if not await console.database.write(write):
         return render_problem("link", 404)
-    response = RedirectResponse(HOME_PATH, 303)
-    account, _ = _throttles(console, request, member.login)
-    await _open_session(console, response, member.id, visit, account=account.key, address="")
-    return response
+    account = account_throttle(console, member.login)
+    opened = await _open(console, request, visit, member, account=account.key, address="")
+    return await go_on(console, opened, back=HOME_PATH, kept=None)
 
 
 def _link(request: Request) -> str:

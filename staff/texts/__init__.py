@@ -8,12 +8,18 @@ from typing import cast
 
 import yaml
 
+FILES = ("vi.yaml", "admin.yaml")
+
 
 @cache
 def console_texts() -> dict[str, str]:
-    """All texts by key."""
-    path = Path(__file__).with_name("vi.yaml")
-    return cast("dict[str, str]", yaml.safe_load(path.read_text(encoding="utf-8")))
+    """All texts by key: ``vi.yaml``, and ``admin.yaml`` for the pages of administration."""
+    return {key: text for name in FILES for key, text in read_texts(name).items()}
+
+
+def read_texts(name: str) -> dict[str, str]:
+    """The texts of one file."""
+    return cast("dict[str, str]", yaml.safe_load(Path(__file__).with_name(name).read_text(encoding="utf-8")))
 
 
 def word(key: str, **fields: object) -> str:
@@ -23,6 +29,11 @@ def word(key: str, **fields: object) -> str:
         KeyError: There is no such text, or it names a field that was not given.
     """
     return console_texts()[key].format_map(fields)
+
+
+def done_words(key: str) -> str | None:
+    """What was just done, in words; None for a key that nobody of ours put into the address."""
+    return console_texts().get(f"done.{key}") if key else None
 
 
 def name_of(family: str, code: str | None) -> str:

@@ -12,12 +12,11 @@ from db.models import StaffRole
 from db.queries import operations
 from staff.accounts import NewLink, add_account
 from tests.browser.conftest import RESULTS, OpenPage
+from tests.browser.signing_in import set_password, set_second_factor
 from tests.conftest import MakeSettings
 from tests.harness import Running, WebPerson, running_service
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-
-PASSWORD = "bốn chữ rất dễ nhớ"
 
 
 async def _no_serious_fault(page: Page, name: str) -> None:
@@ -74,9 +73,12 @@ async def test_from_the_link_to_one_question(
         kind = f"{screen}-{scheme}"
         page = await open_page(running.url + link, screen, color_scheme=scheme)
         await _no_serious_fault(page, f"link-{kind}")
-        await page.get_by_label("Mật khẩu mới").fill(PASSWORD)
-        await page.get_by_label("Nhập lại mật khẩu").fill(PASSWORD)
-        await page.keyboard.press("Enter")
+        await set_password(page)
+        await expect(page.get_by_role("heading", name="Bảo vệ hai lớp")).to_be_visible()
+        await _no_serious_fault(page, f"enrol-{kind}")
+        await set_second_factor(page)
+        await _no_serious_fault(page, f"recovery-codes-{kind}")
+        await page.get_by_role("link", name="Đã giữ rồi").click()
         await expect(page.get_by_role("heading", name="Kênh và câu hỏi")).to_be_visible()
         await _no_serious_fault(page, f"overview-{kind}")
 

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from db.engine import Database
 from db.models import OutboxMessage, Request, RequestMessage, StaffMember
-from db.queries import conversations
+from db.queries import canned_replies, conversations
 from db.queries import desk as desk_queries
-from desk import actions, consent
+from desk import actions, consent, handover
 from desk.change import Actor
 from desk.settings import load_desk
 
@@ -52,8 +52,9 @@ async def file_request(
         desk = load_desk(connection, department_id=1)
         number, moment = next(NUMBERS), now()
         person = conversations.open_conversation(
-            connection, channel="telegram", account="1", external_id=f"c{number}", department_id=1, now=moment
-        )
+            connection, channel=values.pop("on_channel", "telegram"), account="1", external_id=f"c{number}",
+            department_id=1, now=moment,
+        )  # fmt: skip
         consent.record(
             connection,
             desk,
@@ -117,6 +118,27 @@ async def set_delivery(database: Database, message_id: int, **values: Any) -> No
     """What the messenger said of a message."""
     outbox = select(RequestMessage.outbox_id).where(RequestMessage.id == message_id).scalar_subquery()
     await database.write(lambda c: c.execute(update(OutboxMessage).where(OutboxMessage.id == outbox).values(**values)))
+
+
+async def take(database: Database, code: str, member: int) -> None:
+    """An officer holds the conversation of a request."""
+    row = await request_row(database, code)
+
+    def write(connection: Connection) -> None:
+        desk = load_desk(connection, department_id=1)
+        actor = Actor.staff(member, "Cán bộ")
+        handover.take(connection, desk, conversation_id=row.conversation_id, actor=actor, now=now())
+
+    await database.write(write)
+
+
+async def add_canned(
+    database: Database, *, title: str = "Chào", text: str = "Chào {ten}, yêu cầu {ma}", unit_id: int | None = None
+) -> int:
+    """A canned reply of the department, or of a unit."""
+    return await database.write(
+        lambda c: canned_replies.add_reply(c, department_id=1, unit_id=unit_id, title=title, text=text, by=1, now=now())
+    )
 
 
 async def add_other_department(database: Database) -> int:

@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any
 
 import httpx
+import pyotp
 from sqlalchemy import Connection, bindparam, text
 
 from db.base import UtcDateTime
@@ -56,6 +57,7 @@ class Browser:
     def __init__(self, running: Running) -> None:
         self.client = httpx.AsyncClient(base_url=running.url, timeout=20)
         self.database = running.database
+        self.secret: str | None = None  # of the authenticator app, once there is one
 
     async def __aenter__(self) -> Browser:
         return self
@@ -77,8 +79,25 @@ class Browser:
     async def sign_in(self, login: str = "lan", password: str = PASSWORD, back: str = "/staff/") -> httpx.Response:
         return await self.post("/staff/dang-nhap", login=login, password=password, tiep=back)
 
+    async def enrol(self) -> httpx.Response:
+        """Set up the second factor; the page with the recovery codes."""
+        page = await self.get("/staff/hai-lop")
+        match = re.search(r"secret=([A-Z2-7]+)", page.text)
+        assert match, page.text
+        self.secret = match[1]
+        code = pyotp.TOTP(self.secret).now()
+        return await self.client.post("/staff/hai-lop", data={"token": token_of(page), "code": code})
+
+    async def fresh_code(self) -> str:
+        """The present code, good although one of this half minute was used: as if time had passed."""
+        assert self.secret is not None
+        await sql(self.database, "UPDATE staff_second_factors SET last_step = 0")
+        return pyotp.TOTP(self.secret).now()
+
     async def join(self, *, login: str = "lan", role: StaffRole = StaffRole.ADMINISTRATOR) -> None:
-        """Be invited, set a password, be in."""
+        """Be invited, set a password and, where it is asked for, the second factor; be in."""
         response = await self.use_link(await invite(self.database, login=login, role=role))
         assert response.status_code == 303, response.text
+        if response.headers["location"] == "/staff/hai-lop":
+            assert "mã dự phòng" in text_of(await self.enrol())
         assert (await self.get("/staff/")).status_code == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from staff.access import ROLES, SIGN_IN_PATH, Right, safe_return
 from staff.app import PAGES, only_post
 from tests.conftest import MakeSettings
 from tests.harness import Running, running_service
-from tests.staff.casework import add_unit, file_request, member_id, messages, request_row
+from tests.staff import administering
+from tests.staff.casework import add_canned, add_unit, file_request, member_id, messages, request_row, take
 from tests.staff.driver import PASSWORD, Browser, invite, sql, text_of, token_of
 
 POSTS = [page for page in PAGES if page.method == "POST"]
@@ -23,6 +25,8 @@ GUARDED = [page for page in PAGES if page.right is not Right.ANYBODY]
 
 def address(path: str, link: str = "/staff/lien-ket/1.x", code: str = "HT26-000000") -> str:
     """A page's path with real values in place of its parameters."""
+    for name, value in administering.PLACES.items():
+        path = path.replace(name, value)
     path = path.replace("{turn_id:int}", "1").replace("{file_id:int}", "1").replace("{code}", code)
     return path.replace("/staff/lien-ket/{link}", link)
 
@@ -31,24 +35,45 @@ def address(path: str, link: str = "/staff/lien-ket/1.x", code: str = "HT26-0000
 STATUS = {"tiep-tuc": "waiting", "mo-lai": "answered"}
 
 
+CODE, ENROL, ACCOUNT = "/staff/xac-nhan", "/staff/hai-lop", "/staff/tai-khoan"
+# recovery codes, one-time links: a page of its own, not to be come back to
+SHOWS_ONCE = {ENROL, f"{ACCOUNT}/ma-du-phong", *administering.SHOWS_ONCE}
+
+
+async def code_for(running: Running, member: Browser, path: str) -> str:
+    """The one-time code for ``path``, with the session brought to the step where it is asked for."""
+    if path == CODE:
+        await sql(running.database, "UPDATE staff_sessions SET is_verified = :no", no=False)
+    if path == ENROL:
+        await sql(running.database, "DELETE FROM staff_second_factors")
+        match = re.search(r"secret=([A-Z2-7]+)", (await member.get(ENROL)).text)
+        assert match
+        member.secret = match[1]
+    return await member.fresh_code()
+
+
 async def fields_for(running: Running, path: str) -> tuple[str, dict[str, str]]:
     """A request on which the form of ``path`` can be carried out, and what belongs into any form."""
     status = STATUS.get(path.rpartition("/")[2], "new")
     unit = await add_unit(running.database, f"Phòng {path}")
     code = await file_request(running.database, status=status)
+    if path.endswith("/tra-lai"):
+        await take(running.database, code, await member_id(running.database, "minh"))
     row, said = await request_row(running.database, code), await messages(running.database, code)
     fields = {
-        "login": "minh", "password": PASSWORD, "again": PASSWORD, "version": str(row.version), "text": "Chào chị",
+        "login": "minh", "password": PASSWORD, "again": PASSWORD, "current": PASSWORD,
+        "version": str(row.version), "text": "Chào chị",
         "result": "Xong", "reason": "Vì thế", "agency": "Sở khác", "where": "Số 1", "unit": str(unit),
         "assignee": str(await member_id(running.database, "minh")), "priority": "high",
-        "message": str(said[0].id if said else 0),
+        "message": str(said[0].id if said else 0), "topic": "ma-so-ma-vach", "title": "Chào hỏi",
+        "reply": str(await add_canned(running.database)), f"chon-{code}": str(row.version),
     }  # fmt: skip
-    return code, fields
+    return code, fields | await administering.fields_for(running, path)
 
 
 @pytest.fixture
 async def running(make_settings: MakeSettings, understander) -> AsyncIterator[Running]:
-    async with running_service(make_settings(), understander) as service:
+    async with running_service(make_settings(**administering.SETTINGS), understander) as service:
         yield service
 
 
@@ -107,7 +132,9 @@ async def test_a_form_needs_its_token(running: Running, page: access.Page) -> No
         await member.join(login="minh")
         code, fields = await fields_for(running, page.path)
         path = address(page.path, link, code)
-        shown = "/staff/" if page.right is not Right.ANYBODY else path
+        fields["code"] = await code_for(running, member, path)
+        shown = "/staff/" if page.right not in {Right.ANYBODY, Right.HALF_SIGNED_IN} else path
+        shown = "/staff/" if path == "/staff/dang-xuat" else shown
         token = token_of(await member.get(shown))
         foreign = token_of(await other.get(SIGN_IN_PATH))
         attempts = [
@@ -128,7 +155,8 @@ async def test_a_form_needs_its_token(running: Running, page: access.Page) -> No
             assert "Trang đã cũ" in text_of(response)
         assert await _rows(running) == before
         response = await member.client.post(path, data={**fields, "token": token}, headers={"origin": running.url})
-        assert response.status_code == 303  # the same form, sent from our page, works
+        # the same form, sent from our page, works
+        assert response.status_code == (200 if page.path in SHOWS_ONCE else 303), text_of(response)
         assert await _rows(running) != before
 
 
@@ -138,7 +166,8 @@ async def _rows(running: Running) -> list[tuple[object, ...]]:
     throttles = await sql(running.database, "SELECT key, attempts FROM sign_in_throttles ORDER BY key")
     history = await sql(running.database, "SELECT id, action FROM request_history ORDER BY id")
     requests = await sql(running.database, "SELECT id, version, status FROM requests ORDER BY id")
-    return [tuple(row) for row in (*sessions, *members, *throttles, *history, *requests)]
+    audited = await sql(running.database, "SELECT id, action FROM audit_events ORDER BY id")
+    return [tuple(row) for row in (*sessions, *members, *throttles, *history, *requests, *audited)]
 
 
 async def test_what_changes_something_refuses_get(running: Running) -> None:
@@ -151,7 +180,7 @@ async def test_what_changes_something_refuses_get(running: Running) -> None:
         for page in POSTS:
             code, fields = asked[page.path]
             response = await member.get(address(page.path, link, code), token=token, **fields)
-            assert response.status_code == (405 if page.path in only_post() else 200), page
+            assert response.status_code in ({405} if page.path in only_post() else {200, 303}), page
         members = [row for row in await _rows(running) if row in before]
         assert members == before  # nobody signed out, no link used; looking at a link only counts for the lock-out
 
@@ -186,8 +215,9 @@ async def test_pages_nobody_made(running: Running) -> None:
 async def test_another_departments_question_is_not_there(running: Running) -> None:
     await sql(
         running.database,
-        "INSERT INTO departments (slug, name, short_name, province, phones, created_at)"
-        " SELECT 'khac', 'Sở khác', 'Sở khác', province, phones, created_at FROM departments",
+        "INSERT INTO departments (slug, name, short_name, province, phones, edited_in_console, version, created_at)"
+        " SELECT 'khac', 'Sở khác', 'Sở khác', province, phones, edited_in_console, version, created_at"
+        " FROM departments",
     )
     await sql(
         running.database,

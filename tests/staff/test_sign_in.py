@@ -8,10 +8,13 @@ import time
 
 import pytest
 
+from db.engine import Database
+from db.models import StaffRole
 from db.queries.staff import Throttle
-from staff.accounts import AccountError, NewLink, add_account, first_administrator, parse_link, reset_account
+from staff.accounts import AccountError, NewLink, add_account, offer_first_link, parse_link, reset_account
 from staff.passwords import find_fault
-from staff.sign_in import ACCOUNT_FREE, ADDRESS_FREE
+from staff.sessions import ACCOUNT_FREE, ADDRESS_FREE
+from staff.signing import Signer
 from tests.conftest import MakeSettings
 from tests.harness import running_service
 from tests.staff.driver import PASSWORD, Browser, invite, sql, text_of, token_of
@@ -19,7 +22,7 @@ from tests.staff.driver import PASSWORD, Browser, invite, sql, text_of, token_of
 
 async def test_a_link_sets_the_password_once(make_settings: MakeSettings, understander) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
-        path = await invite(running.database)
+        path = await invite(running.database, role=StaffRole.OFFICER)
         for _ in range(3):  # a messenger that previews the link uses nothing up
             assert "Tên đăng nhập của anh/chị là lan" in text_of(await lan.get(path))
         response = await lan.use_link(path)
@@ -36,7 +39,7 @@ async def test_a_link_sets_the_password_once(make_settings: MakeSettings, unders
 
 async def test_a_link_used_by_two_at_once_works_for_one(make_settings: MakeSettings, understander) -> None:
     async with running_service(make_settings(), understander) as running:
-        path = await invite(running.database)
+        path = await invite(running.database, role=StaffRole.OFFICER)
         async with Browser(running) as one, Browser(running) as two:
             answers = await asyncio.gather(one.use_link(path), two.use_link(path, "một câu khác hẳn"))
         assert sorted(answer.status_code for answer in answers) == [303, 404]
@@ -45,7 +48,7 @@ async def test_a_link_used_by_two_at_once_works_for_one(make_settings: MakeSetti
 
 async def test_a_link_ends_after_a_day(make_settings: MakeSettings, understander) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
-        path = await invite(running.database)
+        path = await invite(running.database, role=StaffRole.OFFICER)
         page = await lan.get(path)
         await sql(running.database, "UPDATE staff_members SET link_expires_at = :at", at=_ago(seconds=1))
         assert (await lan.get(path)).status_code == 404
@@ -63,7 +66,7 @@ def _ago(**span: float) -> dt.datetime:
 )
 async def test_a_wrong_link_says_nothing(sqlite_settings: MakeSettings, understander, tail: str) -> None:
     async with running_service(sqlite_settings(), understander) as running, Browser(running) as lan:
-        await invite(running.database)
+        await invite(running.database, role=StaffRole.OFFICER)
         response = await lan.get(f"/staff/lien-ket/{tail}")
         assert response.status_code in {404, 307} or "Đăng nhập" in response.text
         assert "lan" not in text_of(response).split()
@@ -71,7 +74,7 @@ async def test_a_wrong_link_says_nothing(sqlite_settings: MakeSettings, understa
 
 async def test_a_poor_password_is_explained_and_the_link_stays(make_settings: MakeSettings, understander) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
-        path = await invite(running.database)
+        path = await invite(running.database, role=StaffRole.OFFICER)
         response = await lan.post(path, password="ngắn", again="ngắn")
         assert response.status_code == 400
         assert "ít nhất 10 ký tự" in text_of(response)
@@ -100,7 +103,7 @@ async def test_the_same_letters_from_another_keyboard_are_the_same_password(
     import unicodedata
 
     async with running_service(sqlite_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         async with Browser(running) as other:
             response = await other.sign_in(password=unicodedata.normalize("NFD", PASSWORD))
             assert response.status_code == 303
@@ -108,7 +111,7 @@ async def test_the_same_letters_from_another_keyboard_are_the_same_password(
 
 async def test_sign_in_and_out(make_settings: MakeSettings, understander) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         await lan.post("/staff/dang-xuat", form_on="/staff/")
         away = await lan.get("/staff/", tim="tem QR")
         assert (away.status_code, away.headers["location"]) == (
@@ -126,7 +129,7 @@ async def test_sign_in_and_out(make_settings: MakeSettings, understander) -> Non
 
 async def test_a_session_gets_a_new_token_at_each_sign_in(make_settings: MakeSettings, understander) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         first = lan.client.cookies["khcn_staff"]
         assert (await lan.sign_in()).status_code == 303
         assert lan.client.cookies["khcn_staff"] != first
@@ -149,7 +152,7 @@ async def test_a_session_gets_a_new_token_at_each_sign_in(make_settings: MakeSet
 )
 async def test_sessions_end(make_settings: MakeSettings, understander, statement: str) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         given = {"at": _ago(seconds=1), "two_hours": _ago(hours=2, seconds=5), "no": False}
         await sql(running.database, statement, **{key: value for key, value in given.items() if f":{key}" in statement})
         assert (await lan.get("/staff/")).status_code == 303
@@ -157,7 +160,7 @@ async def test_sessions_end(make_settings: MakeSettings, understander, statement
 
 async def test_use_keeps_a_session_alive(make_settings: MakeSettings, understander) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         await sql(running.database, "UPDATE staff_sessions SET last_seen_at = :at", at=_ago(minutes=119))
         assert (await lan.get("/staff/")).status_code == 200
         rows = await sql(running.database, "SELECT 1 FROM staff_sessions WHERE last_seen_at > :at", at=_ago(minutes=1))
@@ -170,7 +173,7 @@ async def test_use_keeps_a_session_alive(make_settings: MakeSettings, understand
 async def test_cookie_flags(sqlite_settings: MakeSettings, understander, public_url: str | None, name: str) -> None:
     async with running_service(sqlite_settings(public_url=public_url), understander) as running:
         async with Browser(running) as lan:
-            path = await invite(running.database)
+            path = await invite(running.database, role=StaffRole.OFFICER)
             page = await lan.get(path)
             form_cookie = page.headers["set-cookie"].split(";")[0]
             response = await lan.client.post(
@@ -194,7 +197,7 @@ async def test_wrong_passwords_lock_an_account_alike_whether_it_exists(
     make_settings: MakeSettings, understander, login: str
 ) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         async with Browser(running) as thief:
             for _ in range(ACCOUNT_FREE):
                 response = await thief.sign_in(login, "không phải đâu nhé")
@@ -209,7 +212,7 @@ async def test_wrong_passwords_lock_an_account_alike_whether_it_exists(
 
 async def test_many_guesses_at_once_do_not_outrun_the_lock(make_settings: MakeSettings, understander) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as thief:
-        await invite(running.database)
+        await invite(running.database, role=StaffRole.OFFICER)
         token = token_of(await thief.get("/staff/dang-nhap"))
         data = {"token": token, "login": "lan", "password": "đoán thử xem sao"}
         answers = await asyncio.gather(*(thief.client.post("/staff/dang-nhap", data=data) for _ in range(12)))
@@ -220,7 +223,7 @@ async def test_the_lock_opens_with_time_and_the_right_password_clears_it(
     make_settings: MakeSettings, understander
 ) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         for _ in range(ACCOUNT_FREE):
             await lan.sign_in(password="không phải đâu nhé")
         await sql(running.database, "UPDATE sign_in_throttles SET blocked_until = :at", at=_ago(seconds=1))
@@ -250,7 +253,7 @@ def test_waits_double_up_to_a_quarter_of_an_hour() -> None:
 
 async def test_an_unknown_login_takes_as_long(sqlite_settings: MakeSettings, understander) -> None:
     async with running_service(sqlite_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         spans: dict[str, list[float]] = {"lan": [], "khong-co-ai": []}
         for _ in range(4):
             for login, span in spans.items():
@@ -264,7 +267,7 @@ async def test_an_unknown_login_takes_as_long(sqlite_settings: MakeSettings, und
 
 async def test_a_very_long_password_costs_no_more(sqlite_settings: MakeSettings, understander) -> None:
     async with running_service(sqlite_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         assert (await lan.sign_in(password="x" * 20_000)).status_code == 403
         assert (await lan.sign_in(password="x" * 200_000)).status_code == 403  # more than a form may hold: no token
 
@@ -279,7 +282,7 @@ async def test_a_very_long_password_costs_no_more(sqlite_settings: MakeSettings,
 )  # fmt: skip
 async def test_signing_in_never_leads_away(sqlite_settings: MakeSettings, understander, back: str) -> None:
     async with running_service(sqlite_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         response = await lan.sign_in(back=back)
         assert (response.status_code, response.headers["location"]) == (303, "/staff/")
 
@@ -289,7 +292,7 @@ async def test_signing_in_never_leads_away(sqlite_settings: MakeSettings, unders
 
 async def test_reset_signs_out_and_takes_the_password_away(make_settings: MakeSettings, understander) -> None:
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
-        await lan.join()
+        await lan.join(role=StaffRole.OFFICER)
         link, now = NewLink.make(), dt.datetime.now(dt.UTC)
         path = await running.database.write(
             lambda c: reset_account(c, department_id=1, login="lan", link=link, now=now)
@@ -299,25 +302,38 @@ async def test_reset_signs_out_and_takes_the_password_away(make_settings: MakeSe
         assert (await lan.use_link(path, "mật khẩu hoàn toàn mới")).status_code == 303
 
 
-async def test_the_first_administrator_gets_links_until_one_is_used(make_settings: MakeSettings, understander) -> None:
+async def test_the_first_administrator_gets_one_link_until_it_is_used(
+    make_settings: MakeSettings, understander
+) -> None:
+    """Restarts and processes that start at once all print the same link, and it works."""
     async with running_service(make_settings(), understander) as running, Browser(running) as boss:
+        signer, others = Signer("k" * 40), [Database(make_settings().database_url) for _ in range(3)]
 
-        async def first() -> str | None:
-            link, now = NewLink.make(), dt.datetime.now(dt.UTC)
-            return await running.database.write(lambda c: first_administrator(c, department_id=1, link=link, now=now))
+        async def first(database: Database, **later: float) -> str | None:
+            moment = dt.datetime.now(dt.UTC) + dt.timedelta(**later)
+            return await offer_first_link(database, signer, department_id=1, now=moment)
 
-        one, two = await first(), await first()
-        assert one and two and one != two
-        assert (await boss.get(one)).status_code == 404  # only the newest works
-        assert (await boss.use_link(two)).status_code == 303
-        assert await first() is None
-        assert "Quản trị" in text_of(await boss.get("/staff/"))
+        try:
+            printed = await asyncio.gather(*(first(one) for one in (running.database, *others)))
+            assert len(set(printed)) == 1
+            assert printed[0]
+            await asyncio.sleep(1)
+            assert await first(others[0]) == printed[0]
+            assert len(await sql(running.database, "SELECT 1 FROM staff_members")) == 1
+            fresh = await first(others[1], hours=25)  # the old one ended
+            assert fresh
+            assert fresh != printed[0]
+            assert (await boss.get(printed[0])).status_code == 404
+            assert (await boss.use_link(fresh)).status_code == 303
+            assert await first(others[2]) is None
+            await boss.enrol()
+            assert "Quản trị" in text_of(await boss.get("/staff/"))
+        finally:
+            for one in others:
+                await one.close()
 
 
 async def test_accounts_that_cannot_be(make_settings: MakeSettings) -> None:
-    from db.engine import Database
-    from db.models import StaffRole
-
     database = Database(make_settings().database_url)
     link, now = NewLink("0" * 64, "hash"), dt.datetime.now(dt.UTC)
 
