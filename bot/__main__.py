@@ -10,6 +10,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from bot.errors import CommandError
 
@@ -25,9 +26,17 @@ COMMANDS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and exit 2."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser with all subcommands; each module adds its own arguments."""
-    parser = argparse.ArgumentParser(prog="khcn-bot", description="Trợ lý KH&CN: sourced answers and support requests.")
+    parser = Parser(prog="khcn-bot", description="Trợ lý KH&CN: sourced answers and support requests.")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         module = importlib.import_module(f"bot.commands.{name}")

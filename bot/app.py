@@ -7,7 +7,7 @@ import datetime as dt
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -35,6 +35,7 @@ from bot.form_page import FormPage
 from bot.inbox import Inbox
 from bot.knowledge_store import KnowledgeStore, prepare, profile_of
 from bot.leases import LeaseKeeper
+from bot.live import Live, SwitchedLease
 from bot.notices import Wording
 from bot.page import PageRoutes, SecurityHeaders
 from bot.security import secret_key
@@ -49,8 +50,11 @@ from db import migrate
 from db.engine import Database
 from db.queries import departments, operations
 from desk import retention as desk_retention
+from handlers.context import DepartmentProfile
 from knowledge.loader import load_content
+from staff.access import ZaloPairing
 from staff.app import staff_routes
+from staff.windows import Window
 
 log = structlog.get_logger()
 
@@ -99,26 +103,27 @@ class Service:
         self.settings = settings
         self.database = database
         self.department_id: int = department.id
-        self.department = profile_of(department)
+        self.live = Live(database, profile_of(department))
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.store = KnowledgeStore(database, department.id)
         self.web_channel = WebChannel()
         self.channels: list[Channel] = build_channels(settings, database, department.id)
         self.dispatcher = Dispatcher(
-            database, self.store, self.department, retention_days=settings.retention_days,
+            database, self.store, self.live, retention_days=settings.retention_days,
             pull_channels=frozenset({self.web_channel.name}), page_url=settings.public_url,
             traits_of=partial(traits_of, settings=settings), fetch_file=fetcher(self.channels, settings.files_dir),
         )  # fmt: skip
         self.spool = Spool(settings.var_dir / "spool")
         self.inbox = Inbox(
-            database, self.dispatcher, self.spool, department_id=department.id, burst_wait_s=settings.burst_wait_s
-        )
+            database, self.dispatcher, self.spool, self.live, department_id=department.id,
+            burst_wait_s=settings.burst_wait_s,
+        )  # fmt: skip
         self.follower = Follower(database)
         self.deliverers = {
             channel.name: Deliverer(
                 database,
                 channel,
-                self._lease(f"send:{channel.name}"),
+                self._channel_lease("send", channel.name),
                 department_id=department.id,
                 wording=self._wording(channel.name),
             )
@@ -130,7 +135,17 @@ class Service:
 
     def _wording(self, channel: str) -> Wording:
         masks = traits_of(channel, self.settings).masks_people
-        return Wording(self.database, self.department, masks_people=masks, with_choices=channel in BUTTONS)
+        return Wording(self.database, self.live, masks_people=masks, with_choices=channel in BUTTONS)
+
+    @property
+    def department(self) -> DepartmentProfile:
+        """The department's profile, as it is now."""
+        return self.live.department
+
+    def _channel_lease(self, purpose: str, channel: str) -> LeaseKeeper:
+        """A lease for what must stop while the channel is switched off."""
+        name, seconds = f"{purpose}:{channel}", self.settings.lease_s
+        return SwitchedLease(self.database, name, self.owner, seconds, live=self.live, channel=channel)
 
     def _lease(self, name: str) -> LeaseKeeper:
         return LeaseKeeper(self.database, name, self.owner, self.settings.lease_s)
@@ -144,6 +159,7 @@ class Service:
     async def start(self) -> None:
         """Load the knowledge and start every task."""
         await self.store.refresh()
+        await self.live.refresh()
         if self.settings.is_sqlite:
             await self.database.write(operations.drop_all_leases)
         await self._plan_jobs()
@@ -153,6 +169,7 @@ class Service:
         start = self.supervisor.start
         start("sweep", self.dispatcher.sweep)
         start("knowledge", self.store.watch)
+        start("live", self.live.watch)
         start("follower", self.follower.run)
         start("jobs", self._jobs)
         start("spool", lambda: take_in_spool(self.spool, self.inbox, [self.web_channel, *self.channels]))
@@ -160,7 +177,7 @@ class Service:
             start(f"deliver-{name}", deliverer.run)
         for channel in self.channels:
             if isinstance(channel, PollingChannel):
-                lease = self._lease(f"poll:{channel.name}")
+                lease = self._channel_lease("poll", channel.name)
                 start(f"poll-{channel.name}", partial(channel.poll, self.database, self.inbox, lease))
             if isinstance(channel, WorkingChannel):
                 for name, run in channel.workers(self.inbox).items():
@@ -182,8 +199,11 @@ class Service:
         timers = dict.fromkeys(desk_retention.RUNNERS, self._run_desk_job)
         runner = JobRunner(self.database, {"retention": erase, "files": self._sweep_files, **timers})
         while True:
-            if await lease.held():
-                await runner.run_due(dt.datetime.now(dt.UTC))
+            try:
+                if await lease.held():
+                    await runner.run_due(dt.datetime.now(dt.UTC))
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("jobs_postponed", error=type(error).__name__)
             await asyncio.sleep(JOBS_S)
 
     async def _run_desk_job(self, job: Row[Any]) -> dt.datetime | None:
@@ -242,6 +262,26 @@ def build_channels(settings: Settings, database: Database, department_id: int) -
     return channels
 
 
+def message_windows(settings: Settings) -> dict[str, Window]:
+    """For how long people may be written to, of the channels in use that set a limit."""
+    if not settings.zalo_app_id:
+        return {}
+    from bot.channels import zalo
+
+    return {zalo.ZaloChannel.name: Window(zalo.FREE, zalo.PAID, settings.zalo_paid_messages)}
+
+
+def zalo_pairing(channels: Sequence[Channel], settings: Settings) -> ZaloPairing | None:
+    """What the console needs to give the Official Account new tokens; None where it is not configured."""
+    if not settings.zalo_app_id:
+        return None
+    from bot.channels.zalo import ZaloChannel
+    from bot.channels.zalo_pairing import Pairing
+
+    found = next((channel for channel in channels if isinstance(channel, ZaloChannel)), None)
+    return Pairing(found, settings) if found is not None else None
+
+
 def build_app(service: Service) -> Starlette:
     """The HTTP side of a service."""
     settings = service.settings
@@ -263,8 +303,9 @@ def build_app(service: Service) -> Starlette:
     routes += staff_routes(
         service.database, department_id=service.department_id, key=secret_key(settings).get_secret_value(),
         channels=[service.web_channel.name, *(channel.name for channel in service.channels)],
+        zalo=zalo_pairing(service.channels, settings),
         address_of=partial(client_address, settings=settings), files_dir=settings.files_dir,
-        public_url=settings.public_url,
+        public_url=settings.public_url, windows=message_windows(settings),
     )  # fmt: skip
     routes.append(Mount("/static", StaticFiles(directory=STATIC), name="static"))
 
@@ -280,5 +321,13 @@ def build_app(service: Service) -> Starlette:
         return Response("Có trục trặc, anh/chị thử lại giúp.", 500, media_type="text/plain; charset=utf-8")
 
     middleware = [Middleware(SecurityHeaders, widget_origins=settings.widget_origins)]
-    handlers = {Exception: failed, 404: pages.not_found}
+
+    async def away(request: Request, error: Exception) -> Response:
+        log.warning("database_away", path=request.url.path, error=type(error).__name__)
+        again = {"Retry-After": "3"}
+        if request.url.path.startswith("/chat/"):
+            return JSONResponse({"error": "unavailable"}, 503, headers=again)
+        return PlainTextResponse("Hệ thống đang tạm nghỉ, anh/chị thử lại sau ít giây nhé.", 503, headers=again)
+
+    handlers = {Exception: failed, SQLAlchemyError: away, OSError: away, 404: pages.not_found}
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan, exception_handlers=handlers)

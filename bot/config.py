@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from bot.errors import CommandError
 from knowledge.taxonomy import load_taxonomy
@@ -65,8 +67,11 @@ class Settings(BaseSettings):
     zalo_pause_hours: float = Field(default=4.0, ge=0, description="silence after an officer wrote in the OA console")
     zalo_silence_hours: float = Field(default=24.0, gt=0, description="alert after so long without a webhook")
     zalo_media_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("zdn.vn", "zadn.vn", "dlfl.vn", "dlfl.me", "dlmd.me", "zmdcdn.me", "zalo.me", "zaloapp.com"),
+        default=("zdn.vn", "zadn.vn", "dlfl.vn", "dlfl.me", "dlmd.me", "flchat.vn"),
         description="domains from which people's files are fetched",
+    )
+    zalo_contact_image: str | None = Field(
+        default=None, description="public picture of the form for name and phone; ours, if PUBLIC_URL is set"
     )
     zalo_bot_token: SecretStr | None = Field(default=None, description="turns the Zalo Bot Platform channel on")
     zalo_bot_api_url: str = Field(
@@ -74,7 +79,6 @@ class Settings(BaseSettings):
     )
     zalo_bot_mode: Literal["polling", "webhook"] = Field(default="polling", description="how updates arrive")
     zalo_bot_webhook_secret: SecretStr | None = Field(default=None, description="required in webhook mode")
-    media_limit_mb: int = Field(default=10, ge=1, description="largest file of a person that is kept")
 
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="addresses whose forwarded client address is believed"
@@ -130,6 +134,17 @@ class Settings(BaseSettings):
     def _bot_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not _BOT_TOKEN.fullmatch(value.get_secret_value()):
             raise ValueError("is not a bot token (digits, a colon, letters); copy it again from @BotFather")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        try:
+            url = make_url(value)
+        except ArgumentError:
+            raise ValueError("is not a database URL like sqlite:///var/khcn.db or postgresql+asyncpg://…") from None
+        if url.get_backend_name() not in {"sqlite", "postgresql"} or not url.database or url.database == ":memory:":
+            raise ValueError("must name a SQLite file or a PostgreSQL database")
         return value
 
     @field_validator("telegram_proxy")

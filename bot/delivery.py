@@ -270,7 +270,7 @@ class Deliverer:
             log.error("channel_down", channel=self._channel.name, code=error.code)
 
         def write(connection: Any) -> None:
-            if now - row.created_at > GIVE_UP_AFTER:
+            if now - (row.released_at or row.created_at) > GIVE_UP_AFTER:  # waiting for the person does not count
                 outbox.give_up(connection, row.id, error=code)
             else:
                 later = now + dt.timedelta(seconds=backoff_s(row.attempts))

@@ -23,17 +23,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot import desk_commands
 from bot.desk_standing import load_standing
 from bot.knowledge_store import KnowledgeStore
+from bot.live import Live, Switch
 from bot.metrics import DECIDE_SECONDS, TURN_SECONDS, TURNS
 from bot.rates import RateLimit
 from db.engine import Database
 from db.errors import StaleConversation
-from db.queries import conversations
+from db.models import SwitchMode
+from db.queries import channels, conversations
 from desk.errors import DeskError
 from handlers import desk_turn
 from handlers.bursts import is_file, is_free_text
 from handlers.context import Decision, DepartmentProfile, TurnContext, TurnLog
-from handlers.dialogue import decide
-from handlers.masking import mask_within
+from handlers.dialogue import LOGGED_TEXT, decide
+from handlers.masking import mask_personal_data, mask_within
 from handlers.messages import IncomingMessage, Reply, SentFile
 from handlers.standing import ChannelTraits, DeskNeeded, Standing
 from handlers.state import DialogueState
@@ -50,6 +52,7 @@ STALE_TRIES = 20
 FAILURES_BEFORE_GIVING_UP = 3
 LOOKUPS_PER_MINUTE = 60  # of codes that are not one's own, by everybody together
 DECIDED_AGAIN = 3
+PAUSED = "paused"
 
 FetchFile = Callable[[str, SentFile], Awaitable[SentFile]]
 
@@ -67,18 +70,23 @@ def split_turn(messages: Sequence[Row[Any]]) -> tuple[list[Row[Any]], list[Incom
     return list(messages[:count]), parsed[:count]
 
 
+def _under_way(messages: Sequence[IncomingMessage]) -> bool:
+    """Whether files of these messages are still to come: no later message ends the wait for them."""
+    return any(file.reference for message in messages for file in message.files)
+
+
 class Dispatcher:
     """Takes the turns of all conversations of this process."""
 
     def __init__(
-        self, database: Database, store: KnowledgeStore, department: DepartmentProfile, *, retention_days: int,
+        self, database: Database, store: KnowledgeStore, live: Live, *, retention_days: int,
         pull_channels: frozenset[str], page_url: str | None = None,
         traits_of: Callable[[str], ChannelTraits] = lambda _channel: ChannelTraits(),
         fetch_file: FetchFile | None = None,
     ) -> None:  # fmt: skip
         self._database = database
         self._store = store
-        self._department = department
+        self._live = live
         self._retention_days = retention_days
         self._pull_channels = pull_channels
         self._page_url = page_url
@@ -90,6 +98,10 @@ class Dispatcher:
         self._again: set[int] = set()
         self._closing = False
         self.on_replies: Callable[[str, int], None] = lambda _channel, _conversation_id: None
+
+    @property
+    def _department(self) -> DepartmentProfile:
+        return self._live.department
 
     def wake(self, conversation_id: int, delay_s: float = 0.0) -> None:
         """Take the conversation's turn soon; a message stored meanwhile is seen by the same task."""
@@ -146,15 +158,21 @@ class Dispatcher:
         waiting = await self._database.read(lambda c: conversations.read_turn(c, conversation_id))
         if waiting is None:
             return False
+        switch = self._live.switch(waiting.conversation.channel)
+        if switch.mode is SwitchMode.OFF:
+            return False  # the sweep finds it when the channel is on again
         now = dt.datetime.now(dt.UTC)
-        due = min(row.due_at for row in waiting.messages)
+        rows, messages = split_turn(waiting.messages)
+        due = max(row.due_at for row in rows) if _under_way(messages) else min(row.due_at for row in waiting.messages)
         if due > now:
             self.wake(conversation_id, delay_s=(due - now).total_seconds() + 0.005)
             return False
-        rows, messages = split_turn(waiting.messages)
         paused_until = waiting.conversation.paused_until
         if paused_until is not None and paused_until > now:
             await self._stay_silent(waiting.conversation, rows, messages, now)
+            return len(rows) < len(waiting.messages)
+        if switch.mode is SwitchMode.PAUSED:
+            await self._say_paused(waiting.conversation, rows, messages, switch, now)
             return len(rows) < len(waiting.messages)
         key = secrets.token_hex(6)
         decision = await self._decide(waiting.conversation, messages, now, key, attempts=rows[0].attempts)
@@ -213,6 +231,34 @@ class Dispatcher:
 
         await self._database.write(write)
         TURNS.labels(conversation.channel, "paused").inc()
+
+    async def _say_paused(
+        self, conversation: Row[Any], rows: Sequence[Row[Any]], messages: Sequence[IncomingMessage], switch: Switch,
+        now: dt.datetime,
+    ) -> None:  # fmt: skip
+        """The channel is paused: the person is told once, and what they write stands in the list of questions."""
+        told = switch.has_told(conversation.pause_told_at) or not switch.notice
+        text = mask_personal_data("\n".join(message.text for message in messages), keep=self._department.phones)
+        turn = conversations.FinishedTurn(
+            conversation_id=conversation.id, version=conversation.version, inbox_ids=[row.id for row in rows],
+            state=conversation.state, replies=[] if told else [Reply(switch.notice).to_json()],
+            pull=conversation.channel in self._pull_channels, now=now, in_reply_to=rows[-1].external_id,
+            log={
+                "key": secrets.token_hex(6), "text": text[:LOGGED_TEXT] or None, "outcome": PAUSED, "details": {},
+                "text_folded": fold(text[:LOGGED_TEXT]) or None,
+                "province": DialogueState.from_json(conversation.state).province,
+            },
+        )  # fmt: skip
+
+        def write(connection: Connection) -> None:
+            conversations.finish_turn(connection, turn)
+            if not told:
+                channels.mark_pause_told(connection, conversation.id, now=now)
+
+        await self._database.write(write)
+        TURNS.labels(conversation.channel, PAUSED).inc()
+        if not told:
+            self.on_replies(conversation.channel, conversation.id)
 
     async def _fetch(self, channel: str, messages: Sequence[IncomingMessage]) -> Sequence[IncomingMessage]:
         """The messages with the files that are still at the messenger fetched; each refused one says why."""
@@ -305,7 +351,9 @@ class Dispatcher:
             since = now if first else now - FOREIGN_AFTER
             try:
                 waiting = await self._database.read(
-                    lambda c, s=since, n=now: conversations.waiting_conversations(c, received_before=s, now=n)  # type: ignore[misc]
+                    lambda c, s=since, n=now: conversations.waiting_conversations(
+                        c, received_before=s, now=n, without=self._live.off_channels()
+                    )  # type: ignore[misc]
                 )
                 first = False
                 for conversation_id in waiting:

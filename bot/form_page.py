@@ -28,9 +28,9 @@ from desk import drafts, links
 from desk.errors import DeskError
 from desk.filing import Filed
 from desk.settings import load_desk
-from handlers import commands, form_answers
+from handlers import commands, form_answers, form_places
 from handlers.context import TurnContext
-from handlers.form import OPTIONAL, ORGANISED, PURPOSES, Form, Step
+from handlers.form import OPTIONAL, ORGANISED, PURPOSES, Answered, Form, Step, Wrong
 from handlers.form_prompts import CONSENT_VERSION, consent_notice, consent_text
 from handlers.standing import Standing
 from handlers.texts import say
@@ -92,13 +92,14 @@ class FormPage:
         if not isinstance(body, dict) or not all(isinstance(value, str) for value in body.values()):
             return JSONResponse({"text": say("form_page.broken")}, 400)
         context = await self._context()
-        form, problems = _read(context, body)
+        form, problems, places = _read(context, body)
         choices = {step: body.get(step.value) for step in PURPOSES}
         problems |= {
             step.value: say("form_page.choose") for step, value in choices.items() if value not in ("yes", "no")
         }  # fmt: skip
         if problems:
-            return JSONResponse({"problems": problems, "text": say("form_page.look_again")}, 422)
+            shown = {"problems": problems, "places": places, "text": say("form_page.look_again")}
+            return JSONResponse(shown, 422)
         try:
             filed, conversation = await self._service.database.write(
                 lambda c: self._write(c, context, body.get("token", ""), form, choices)
@@ -139,10 +140,11 @@ class FormPage:
         return desk_commands.file_request(turn, filing), conversation
 
 
-def _read(context: TurnContext, body: dict[str, str]) -> tuple[Form, dict[str, str]]:
-    """The answers as a form, read by the chat's own rules; what is wrong, per field."""
+def _read(context: TurnContext, body: dict[str, str]) -> tuple[Form, dict[str, str], list[tuple[str, str]]]:
+    """The answers as a form, read by the chat's own rules; what is wrong, per field; what the place may mean."""
     form = Form(agreed=body.get(Step.CONSENT) == "yes", kind=body.get(Step.KIND) or None)
     problems: dict[str, str] = {}
+    places: list[tuple[str, str]] = []
     if form.kind is not None and form.kind not in context.knowledge.taxonomy.audiences:
         problems[Step.KIND.value] = say("form_page.choose")
     for step in ANSWERS[1:]:
@@ -150,11 +152,16 @@ def _read(context: TurnContext, body: dict[str, str]) -> tuple[Form, dict[str, s
         if (not text and step in OPTIONAL) or (step is not Step.NEED and not form.agreed):
             continue
         result = form_answers.read_answer(context, form, step, text)
-        if isinstance(result, form_answers.Wrong):
-            problems[step.value] = result.text
-        else:
+        if isinstance(result, Wrong) and step is Step.PLACE:
+            places = [(choice.label, choice.data.removeprefix("s:")) for choice in result.choices]
+            chosen = body.get("place_choice", "")
+            if chosen in dict(places).values():
+                result = form_places.choose(result.form or form, chosen) or result
+        if isinstance(result, Answered):
             form = result.form
+        else:
+            problems[step.value] = result.text
     kind = form_answers.reads_as(body.get(Step.NEED, ""))
     if kind and body.get("plain") != "yes":
         problems[Step.NEED.value] = say(f"form.not_taken_{kind}", department=context.department.name)
-    return form, problems
+    return form, problems, places

@@ -15,10 +15,13 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from bot.channels.base import Channel, Envelope, RecordingChannel, Signal, SignalKind
 from bot.dispatcher import Dispatcher
 from bot.errors import Unreadable, Unwanted
+from bot.live import Live
 from bot.metrics import INBOX
 from bot.spool import Spool
 from db.engine import Database
 from db.queries import conversations, operations, reach
+from desk import withdrawal
+from desk.settings import load_desk
 from handlers.bursts import says_nothing_alone
 
 log = structlog.get_logger()
@@ -32,14 +35,20 @@ class Inbox:
     """The one way in, for webhooks, polling and the web chat alike."""
 
     def __init__(
-        self, database: Database, dispatcher: Dispatcher, spool: Spool, *, department_id: int, burst_wait_s: float
-    ) -> None:
+        self, database: Database, dispatcher: Dispatcher, spool: Spool, live: Live, *, department_id: int,
+        burst_wait_s: float,
+    ) -> None:  # fmt: skip
         self._database = database
         self._dispatcher = dispatcher
         self._spool = spool
+        self._live = live
         self._department_id = department_id
         self._burst_wait = dt.timedelta(seconds=burst_wait_s)
         self._noted_at: dict[str, float] = {}
+
+    def wake(self, conversation_id: int, delay_s: float = 0.0) -> None:
+        """What a stored message waited for has come: its turn may begin in ``delay_s`` seconds."""
+        self._dispatcher.wake(conversation_id, delay_s=delay_s)
 
     async def receive(self, channel: Channel, raw: bytes) -> Envelope | None:
         """Store a verified update: parsed, or raw and set aside, or in the spool when the database is away.
@@ -52,7 +61,8 @@ class Inbox:
         now = dt.datetime.now(dt.UTC)
         try:
             async with asyncio.timeout(STORE_S):
-                return await self._take(channel, raw, now)
+                taken = await self._take(channel, raw, now)
+            return None if self._live.is_off(channel.name) else taken  # acknowledging would be sending
         except (SQLAlchemyError, OSError) as error:
             await self._spool.put(channel.name, raw)
             INBOX.labels(channel.name, "spooled").inc()
@@ -164,10 +174,12 @@ class Inbox:
             case SignalKind.TAKEN_OVER if signal.until is not None:
                 reach.pause(connection, conversation_id, until=signal.until)
             case SignalKind.WITHDRAWN:
-                rows = reach.erase_conversation(connection, conversation_id, now=now)
+                desk = load_desk(connection, department_id=self._department_id)
+                erased = withdrawal.erase_everything(connection, desk, conversation_id=conversation_id, at=at, now=now)
                 operations.audit(
                     connection, department_id=self._department_id, action="person_withdrew", now=now,
-                    conversation_id=conversation_id, asked_at=at.isoformat(), rows=rows,
+                    conversation_id=conversation_id, asked_at=at.isoformat(), rows=erased.rows,
+                    requests=erased.requests, files=erased.files,
                 )  # fmt: skip
             case _:
                 pass

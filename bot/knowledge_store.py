@@ -25,7 +25,7 @@ from knowledge.loader import ROOT, Content, load_content
 from knowledge.schema import RECORD_KINDS, Record
 from knowledge.understanding import Understander
 
-WATCH_S = 2.0
+WATCH_S = 0.5
 log = structlog.get_logger()
 
 
@@ -72,11 +72,14 @@ def prepare(connection: Connection, settings: Settings, content: Content, now: d
     profile, source_hash = read_department_file(settings.department_file)
     profile["province"] = settings.province
     digest = hashlib.sha256(f"{source_hash}{settings.province}".encode()).hexdigest()
-    department_id = departments.save_department(connection, profile=profile, source_hash=digest, now=now)
-    return queries.import_records(
-        connection, department_id=department_id, records=file_records(content), now=now,
+    saved = departments.save_department(connection, profile=profile, source_hash=digest, now=now)
+    report = queries.import_records(
+        connection, department_id=saved.department_id, records=file_records(content), now=now,
         retire_missing=not content.problems,
     )  # fmt: skip
+    if saved.is_conflict:
+        report.conflicts.append(f"department {profile['slug']}")
+    return report
 
 
 async def load_for_reading(settings: Settings) -> tuple[KnowledgeBase, DepartmentProfile]:
@@ -139,7 +142,7 @@ class KnowledgeStore:
         return True
 
     async def watch(self) -> None:
-        """Refresh every two seconds, so that what another process published is answered here within five."""
+        """Look twice a second, so that what another process published is answered here within five."""
         while True:
             await asyncio.sleep(WATCH_S)
             try:

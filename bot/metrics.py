@@ -12,7 +12,6 @@ DECIDE_SECONDS = Histogram(
     "khcn_decide_seconds", "The decision alone", buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
 )
 OUTBOX = Counter("khcn_outbox_total", "Delivery attempts by channel and result", ["channel", "result"])
-BACKLOG = Gauge("khcn_outbox_backlog", "Replies waiting to be sent", ["channel"])
 STREAMS = Gauge("khcn_web_streams", "Open web chat streams")
 ALERTS = Counter("khcn_alerts_total", "Alerts raised by channel and kind", ["channel", "kind"])
 ZALO_QUOTA = Counter("khcn_zalo_sends_total", "Zalo OA messages by the quota they used", ["quota"])

@@ -13,10 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from bot.live import Live
 from db.engine import Database
 from db.queries import requests
 from desk.identity import read_phone
-from handlers.context import DepartmentProfile, choice
+from handlers.context import choice
 from handlers.masking import mask_name, mask_personal_data
 from handlers.messages import Choice, Reply
 from handlers.texts import say
@@ -84,10 +85,10 @@ class Wording:
     """The words of one channel's rows. ``masks_people`` and ``with_choices`` as the channel needs it."""
 
     def __init__(
-        self, database: Database, department: DepartmentProfile, *, masks_people: bool, with_choices: bool
-    ) -> None:
+        self, database: Database, live: Live, *, masks_people: bool, with_choices: bool
+    ) -> None:  # fmt: skip
         self._database = database
-        self._department = department
+        self._live = live
         self._masks_people = masks_people
         self._with_choices = with_choices
 
@@ -101,14 +102,14 @@ class Wording:
 
     async def _hide_person(self, code: str | None) -> Callable[[str], str]:
         def find(connection: Connection) -> Any:
-            return requests.find_by_code(connection, code, department_id=self._department.id) if code else None
+            return requests.find_by_code(connection, code, department_id=self._live.department.id) if code else None
 
         row = await self._database.read(find)
         name = row.name if row is not None else None
         own = {row.tax_code, row.phone, _national(row.phone)} - {None} if row is not None else set()
 
         def hide(text: str) -> str:
-            text = mask_personal_data(text, keep=self._department.phones)
+            text = mask_personal_data(text, keep=self._live.department.phones)
             for value in own:
                 text = text.replace(value, "•••")
             return text.replace(name, mask_name(name)) if name else text

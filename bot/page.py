@@ -90,7 +90,7 @@ class PageRoutes:
             loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
             lstrip_blocks=True, auto_reload=False,
         )  # fmt: skip
-        self._templates.globals |= {"assets": self._assets, "department": service.department}
+        self._templates.globals |= {"assets": self._assets}
 
     def routes(self) -> list[BaseRoute]:
         """All public pages, and the files they need."""
@@ -104,7 +104,7 @@ class PageRoutes:
 
     def page(self, template: str, status: int = 200, **values: object) -> Response:
         """A page made from a template."""
-        html = self._templates.get_template(template).render(values)
+        html = self._templates.get_template(template).render({"department": self._service.department, **values})
         return HTMLResponse(html, status, headers={"Cache-Control": "no-cache"})
 
     async def chat(self, request: Request) -> Response:
@@ -120,7 +120,7 @@ class PageRoutes:
     async def widget_script(self, request: Request) -> Response:
         """What a site adds to show the round button and the frame."""
         del request
-        script = self._templates.get_template("widget.js").render()
+        script = self._templates.get_template("widget.js").render(department=self._service.department)
         return Response(script, media_type="text/javascript", headers={"Cache-Control": "public, max-age=300"})
 
     async def privacy(self, request: Request) -> Response:

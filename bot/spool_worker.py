@@ -26,6 +26,6 @@ async def take_in_spool(spool: Spool, inbox: Inbox, channels: Sequence[Channel])
                     await inbox.take_in(channel, path.read_bytes())
                 except (SQLAlchemyError, OSError):
                     break  # still away: keep the order and try again
-                path.unlink()
+                path.unlink(missing_ok=True)  # another process with the same folder may have been there first
                 log.info("spooled_update_taken_in", channel=channel.name)
         await asyncio.sleep(LOOK_S)

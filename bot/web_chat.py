@@ -25,7 +25,7 @@ from starlette.routing import Route
 from bot.channels.base import Envelope
 from bot.channels.web import WebChannel
 from bot.config import Settings
-from bot.inbox import Inbox
+from bot.inbox import STORE_S, Inbox
 from bot.metrics import STREAMS
 from bot.notices import word
 from bot.rates import RateLimit
@@ -146,7 +146,8 @@ class WebChat:
             return JSONResponse({"error": "rate", "text": say("slow_down")}, 429, headers={"Retry-After": "10"})
         envelope = Envelope(f"{external_id[:32]}:{client_id}", external_id, message)
         try:
-            _, is_new = await self._inbox.store(self._channel, envelope, dt.datetime.now(dt.UTC))
+            async with asyncio.timeout(STORE_S):
+                _, is_new = await self._inbox.store(self._channel, envelope, dt.datetime.now(dt.UTC))
         except (SQLAlchemyError, OSError) as error:
             log.warning("web_message_not_stored", error=type(error).__name__)
             return JSONResponse({"error": "unavailable"}, 503, headers={"Retry-After": "3"})
@@ -159,7 +160,7 @@ class WebChat:
         after = _number(request.query_params.get("after"))
         conversation = await self.tokens.conversation(request)
         if conversation is None:
-            return JSONResponse({"replies": [], "own": []})
+            return JSONResponse({"replies": [], "own": [], "gone": after > 0})  # erased under an open page
         rows = await self._database.read(lambda c: outbox.replies_after(c, conversation.id, seq=after))
         result: dict[str, Any] = {"replies": [_event(row) for row in rows], "own": []}
         if request.query_params.get("own"):
@@ -168,6 +169,7 @@ class WebChat:
                 {
                     "id": row.external_id.partition(":")[2], "kind": row.message["kind"], "text": row.message["text"],
                     "tap": row.message["data"], "at": row.received_at.isoformat(), "turn": row.turn_id,
+                    "files": [file.get("name") or "" for file in row.message.get("files", [])],
                 }
                 for row in own
             ]  # fmt: skip
@@ -179,14 +181,17 @@ class WebChat:
             return _problem(401, "token")
         after = _number(request.headers.get("last-event-id") or request.query_params.get("after"))
         conversation = await self.tokens.conversation(request)
+        if conversation is None and after:
+            return _problem(410, "gone")  # erased under an open page
         if conversation is None:
             return Response(status_code=204, headers={"Retry-After": "1"})
         if self._follower.count(conversation.id) >= STREAMS_PER_CONVERSATION:
             return _problem(429, "streams")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._events(conversation.id, after), media_type="text/event-stream", headers=headers)
+        events = self._events(conversation.id, conversation.external_id, after)
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
-    async def _events(self, conversation_id: int, after: int) -> AsyncIterator[bytes]:
+    async def _events(self, conversation_id: int, external_id: str, after: int) -> AsyncIterator[bytes]:
         event = self._follower.follow(conversation_id)
         ends_at = time.monotonic() + STREAM_S
         try:
@@ -196,6 +201,9 @@ class WebChat:
                 rows = await self._database.read(
                     lambda c, a=after: outbox.replies_after(c, conversation_id, seq=a)  # type: ignore[misc]
                 )
+                if not await self._database.read(lambda c: conversations.is_called(c, conversation_id, external_id)):
+                    yield b"data: gone\n\n"
+                    return
                 for row in rows:
                     after = row.seq
                     yield b"id: %d\ndata: %s\n\n" % (row.seq, orjson.dumps(_event(row)))

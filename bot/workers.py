@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Database
-from db.queries import conversations, operations
+from db.queries import conversations, drafts, operations
 
 log = structlog.get_logger()
 
@@ -94,12 +94,17 @@ class JobRunner:
 
 
 def retention_job(database: Database, days: int, clock: Callable[[], dt.datetime]) -> JobHandler:
-    """Erase conversation text older than ``days``, once a day."""
+    """Erase conversation text older than ``days``, and links that open nothing any more, once a day."""
 
     async def run(job: Row[Any]) -> dt.datetime:
         del job
         now = clock()
-        erased = await database.write(lambda c: conversations.erase_texts(c, before=now - days * DAY))
+
+        def erase(connection: Connection) -> int:
+            drafts.delete_expired_links(connection, now=now)
+            return conversations.erase_texts(connection, before=now - days * DAY)
+
+        erased = await database.write(erase)
         log.info("texts_erased", rows=erased)
         return now + DAY
 

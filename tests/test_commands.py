@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -53,6 +54,7 @@ def test_every_command_helps() -> None:
     """All helps in one process: what is measured is that each command and action describes itself."""
     actions = [
         ("kb", "check"),
+        ("kb", "report"),
         ("kb", "import"),
         ("kb", "export"),
         ("staff", "add"),
@@ -83,7 +85,6 @@ def test_wrong_usage_is_2(arguments: tuple[str, ...]) -> None:
 
 
 def test_what_is_not_there_yet_says_so(tmp_path: Path) -> None:
-    assert_one_sentence(run("requests", "export"), 2, "arrives with the request desk")
     assert_one_sentence(run("worker", **fresh(tmp_path)), 2, "worker needs PostgreSQL")
     assert_one_sentence(run("kb", "import", "--root", str(tmp_path), **fresh(tmp_path)), 2, "holds no content")
 
@@ -125,7 +126,7 @@ def test_check_of_a_prepared_database(make_settings: MakeSettings) -> None:
     result = run("check", settings=make_settings())
     assert result.returncode == 0, result.stdout
     assert lines(result) == dict.fromkeys(
-        ("configuration", "database", "migrations", "content", "web chat", "telegram"), "ok"
+        ("configuration", "database", "migrations", "content", "web chat", "telegram", "zalo", "zalo bot"), "ok"
     )
     assert "k" * 40 not in result.stdout + result.stderr
 
@@ -266,7 +267,7 @@ def test_serve_prints_the_first_administrators_link_until_it_is_used(make_settin
         rest, errors = serve.communicate(timeout=20)
         assert "lien-ket" not in rest
         assert links[0].rpartition(".")[2] not in errors
-    assert links[0].rpartition("/")[2] != links[1].rpartition("/")[2]
+    assert links[0].rpartition("/")[2] == links[1].rpartition("/")[2]  # a restart does not spoil what was printed
 
 
 # -- content ------------------------------------------------------------------------------------------------------
@@ -387,3 +388,30 @@ async def test_import_leaves_console_edits_alone_and_export_settles_them(
     assert "written 1\n" in run("kb", "export", str(folder), settings=settings).stdout
     settled = run("kb", "import", "--root", str(folder), settings=settings)
     assert "conflicts 0" in settled.stdout
+
+
+def test_ask_batch_answers_what_it_can_and_says_what_it_cannot(tmp_path: Path) -> None:
+    given, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    lines = [
+        '\ufeff{"id": "a", "text": "quyết định\u2028 2205 nói về gì"}',
+        "",
+        '{"id": "b", "turns": ["phí nhãn hiệu", ""]}',
+        '{"id": "c", "turns": ["đăng ký nhãn hiệu", "phí bao nhiêu"], "province": "vinh-long"}',
+        "[]",
+        "no json",
+    ]  # fmt: skip
+    given.write_bytes("\n".join(lines).encode() + b'\n{"id": "d", "text": "\xff"}\n')
+    result = run("ask", "--batch", str(given), "--out", str(out), **fresh(tmp_path))
+    answers = [json.loads(line) for line in out.read_bytes().splitlines()]
+    assert result.returncode == 1, result.stderr
+    assert [answer["id"] for answer in answers] == ["a", "b", "c", 5, 6, 7]
+    assert ["error" in answer for answer in answers] == [False, True, False, True, True, True]
+    assert answers[0]["sources"][0]["number"] == "2205/QĐ-TTg"
+    assert answers[2]["topic"] == "nhan-hieu"
+    assert_one_sentence(run("ask", "--batch", str(given), "--out", str(tmp_path), **fresh(tmp_path)), 2, str(tmp_path))
+
+
+@pytest.mark.parametrize("url", ["garbage", "mysql://x/y", "sqlite://", "sqlite:////proc/no/x.db"])
+def test_serve_without_a_usable_database_says_so(tmp_path: Path, url: str) -> None:
+    settings = fresh(tmp_path) | {"DATABASE_URL": url, "SECRET_KEY": "k" * 40}
+    assert_one_sentence(run("serve", **settings), 1, "database")

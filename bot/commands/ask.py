@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import codecs
 import datetime as dt
 import sys
 import time
@@ -185,11 +186,13 @@ def _one(answerer: Answerer, arguments: argparse.Namespace) -> int:
 
 def _batch(answerer: Answerer, source: Path, target: Path) -> int:
     try:
-        lines = source.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{source} cannot be read: {error}", 2) from error
+        # only "\n" ends a line: JSON may hold other separators as they are
+        lines = source.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
+        opened = target.open("wb")
+    except OSError as error:
+        raise CommandError(f"{error.filename}: {error.strerror}", 2) from error
     failed = False
-    with target.open("wb") as out:
+    with opened as out:
         for number, raw in enumerate(tqdm(lines, unit="q", disable=not sys.stderr.isatty()), start=1):
             if not raw.strip():
                 continue

@@ -67,10 +67,11 @@ async def find_faults() -> AsyncIterator[Finding]:
     try:
         async for finding in _database_findings(database):
             yield finding
+        is_ready = await _is_ready(database)
+        async for finding in channel_findings(settings, database if is_ready else None):
+            yield finding
     finally:
         await database.close()
-    async for finding in _channel_findings(settings):
-        yield finding
 
 
 async def _database_findings(database: Database) -> AsyncIterator[Finding]:
@@ -120,20 +121,78 @@ def _content_files() -> Finding:
     return Finding("ok", "content", f"nothing published yet; the next start publishes {len(content.files)} records")
 
 
-async def _channel_findings(settings: Settings) -> AsyncIterator[Finding]:
+async def _is_ready(database: Database) -> bool:
+    """Whether the database can be asked for what a service stored."""
+    path = sqlite_path(database.url)
+    if path is not None and not path.exists():
+        return False
+    try:
+        revision = await asyncio.wait_for(database.read(migrate.current_revision), DATABASE_S)
+    except (SQLAlchemyError, OSError, TimeoutError):
+        return False
+    return revision == migrate.newest_revision()
+
+
+async def channel_findings(settings: Settings, database: Database | None) -> AsyncIterator[Finding]:
+    """One finding a channel. ``database`` is None when it holds nothing of a service yet."""
     yield Finding("ok", "web chat", f"http://{settings.host}:{settings.port}/")
+    yield await _telegram(settings)
+    yield await _zalo(settings, database)
+    yield await _zalo_bot(settings)
+
+
+async def _zalo(settings: Settings, database: Database | None) -> Finding:
+    if settings.zalo_app_id is None:
+        return Finding("ok", "zalo", "off; ZALO_APP_ID turns it on")
+    from bot.channels.zalo_probe import NotConnected, official_account
+
+    try:
+        name = await official_account(settings, database)
+    except NotConnected:
+        return Finding("warning", "zalo", "not connected yet; run `python -m bot zalo consent`")
+    except CredentialsRejected as error:
+        if error.code == "expired":
+            return Finding(
+                "warning", "zalo", "Zalo does not take the access token any more; the running service renews it"
+            )
+        if error.code == "secret_key_changed":
+            return Finding("error", "zalo", "SECRET_KEY is not the one the tokens were stored with; restore it")
+        return Finding("error", "zalo", f"Zalo refuses ({error.code}); run `python -m bot zalo consent`")
+    except ChannelError as error:
+        return Finding(
+            "warning", "zalo", f"{settings.zalo_api_url} does not answer ({error.code}); the rest runs without"
+        )
+    webhook = f"{settings.public_url}/webhooks/zalo" if settings.public_url else "PUBLIC_URL is not set"
+    return Finding("ok", "zalo", f"{name}, webhook {webhook}")
+
+
+async def _zalo_bot(settings: Settings) -> Finding:
+    if settings.zalo_bot_token is None:
+        return Finding("ok", "zalo bot", "off; ZALO_BOT_TOKEN turns it on")
+    from bot.channels.zalo_probe import bot_name
+
+    try:
+        name = await bot_name(settings)
+    except CredentialsRejected:
+        return Finding("error", "zalo bot", "ZALO_BOT_TOKEN is not accepted; take a new one from Zalo Bot Manager")
+    except ChannelError as error:
+        return Finding(
+            "warning", "zalo bot", f"{settings.zalo_bot_api_url} does not answer ({error.code}); the rest runs without"
+        )
+    return Finding("ok", "zalo bot", f"{name}, {settings.zalo_bot_mode}")
+
+
+async def _telegram(settings: Settings) -> Finding:
     if settings.telegram_token is None:
-        yield Finding("ok", "telegram", "off; TELEGRAM_TOKEN turns it on")
-        return
+        return Finding("ok", "telegram", "off; TELEGRAM_TOKEN turns it on")
     from bot.channels.telegram_probe import telegram_username
 
     try:
         name = await telegram_username(settings)
     except CredentialsRejected:
-        yield Finding("error", "telegram", "TELEGRAM_TOKEN is not accepted; take a new one from @BotFather")
+        return Finding("error", "telegram", "TELEGRAM_TOKEN is not accepted; take a new one from @BotFather")
     except ChannelError as error:
-        yield Finding(
+        return Finding(
             "warning", "telegram", f"{settings.telegram_api_url} does not answer ({error.code}); the rest runs without"
         )
-    else:
-        yield Finding("ok", "telegram", f"{name}, {settings.telegram_mode}")
+    return Finding("ok", "telegram", f"{name}, {settings.telegram_mode}")

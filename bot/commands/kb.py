@@ -1,4 +1,4 @@
-"""``kb check|import|export``: validate content, load it into the database, write the published state back to files."""
+"""``kb check|report|import|export``: validate content, report on it, load it into the database, write it to files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ from knowledge.base import KnowledgeBase
 from knowledge.check import check_content, summarise
 from knowledge.leave_one_out import leave_one_out_rate, retraining_due
 from knowledge.loader import ROOT, Content, load_content
+from knowledge.report import write_report
 from knowledge.schema import Record
 from knowledge.writer import write_content
+
+REPORT = ROOT.parent / "docs" / "knowledge.md"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check = actions.add_parser("check", help="validate the content files; exit 1 if one has an error")
     check.add_argument("--topic", help="show only the problems of one topic")
     check.set_defaults(act=_check)
+    report = actions.add_parser("report", help="write docs/knowledge.md: what there is and what must be confirmed")
+    report.add_argument("--out", type=Path, default=REPORT, metavar="FILE.md", help="where the page is written")
+    report.set_defaults(act=_report)
     load = actions.add_parser("import", help="load the content files into the database; a service takes them over")
     load.set_defaults(act=_import)
-    for action in (check, load):
+    for action in (check, report, load):
         action.add_argument(
             "--root", type=Path, default=ROOT, help="the folder that holds content/, documents/, referrals/"
         )
@@ -65,6 +71,11 @@ def _check_findable(content: Content) -> None:
         print("the content has changed since the weights were trained: run «make train»")
 
 
+def _report_is_current(content: Content) -> bool:
+    """Whether the page in docs/ says what the content says; a note only, so that console edits break no build."""
+    return REPORT.is_file() and REPORT.read_text(encoding="utf-8") == write_report(content.records)
+
+
 def _check(arguments: argparse.Namespace) -> int:
     content = _load(arguments.root)
     problems = check_content(content, today=dt.date.today())  # noqa: DTZ011 - the curator's own day
@@ -79,7 +90,23 @@ def _check(arguments: argparse.Namespace) -> int:
     print(f"\n{counts}\nerrors {errors}  warnings {len(problems) - errors}")
     if not arguments.topic and not errors:
         _check_findable(content)
+        if arguments.root == ROOT and not _report_is_current(content):
+            print("docs/knowledge.md is older than the content: run «python -m bot kb report»")
     return 1 if errors else 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    content = _load(arguments.root)
+    for problem in content.problems:
+        print(problem)
+    if content.problems:
+        raise CommandError("nothing was written: correct the files above first")
+    try:
+        arguments.out.write_text(write_report(content.records), encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{arguments.out} cannot be written: {error.strerror}") from error
+    print(f"written {arguments.out}")
+    return 0
 
 
 def _load(root: Path) -> Content:

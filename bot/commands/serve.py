@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import datetime as dt
 import fcntl
+import signal
 from typing import IO
 
 import structlog
@@ -15,9 +15,11 @@ from bot.app import Service, build_app, prepare_database
 from bot.config import Settings, load_settings
 from bot.errors import CommandError
 from bot.log_setup import set_up_logging
+from bot.security import secret_key
 from db.engine import Database, sqlite_path
 from db.queries import departments
-from staff.accounts import NewLink, first_administrator
+from staff.accounts import offer_first_link
+from staff.signing import Signer
 
 log = structlog.get_logger()
 
@@ -52,8 +54,11 @@ def lock_database(settings: Settings) -> IO[bytes] | None:
     path = sqlite_path(Database.parse(settings.database_url))
     if path is None:
         return None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(path.name + ".serve.lock").open("ab")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".serve.lock").open("ab")
+    except OSError as error:
+        raise CommandError(f"the database file {path} cannot be used: {error.strerror}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -74,7 +79,10 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: object) -> None:
         """Called for SIGINT and SIGTERM."""
         self._service.follower.close()
-        super().handle_exit(sig, frame)  # type: ignore[arg-type]
+        if sig == signal.SIGTERM:
+            self.should_exit = True  # uvicorn would end the process by the signal once more, after all is done
+        else:
+            super().handle_exit(sig, frame)  # type: ignore[arg-type]
 
 
 async def serve(settings: Settings) -> None:
@@ -110,10 +118,9 @@ async def serve(settings: Settings) -> None:
 
 
 async def first_link(settings: Settings, database: Database, department_id: int) -> str | None:
-    """The address of a fresh one-time link for the first administrator; None once one of them has a password."""
-    link = await asyncio.to_thread(NewLink.make)
-    now = dt.datetime.now(dt.UTC)
-    path = await database.write(lambda c: first_administrator(c, department_id=department_id, link=link, now=now))
+    """The address of the one-time link for the first administrator; None once one of them has a password."""
+    signer = Signer(secret_key(settings).get_secret_value())
+    path = await offer_first_link(database, signer, department_id=department_id, now=dt.datetime.now(dt.UTC))
     return public_address(settings) + path if path else None
 
 
@@ -130,3 +137,4 @@ def announce(settings: Settings, link: str | None) -> None:
     print(f"Staff console: {base}/staff/", flush=True)
     if link:
         print(f"First administrator, one-time link (valid 24 hours): {link}", flush=True)
+        print("It asks for a code of an authenticator app; without one: python -m bot staff code quan-tri", flush=True)

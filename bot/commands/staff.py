@@ -1,4 +1,4 @@
-"""``staff add|reset``: create or recover a staff account, each with a one-time link that sets its password."""
+"""``staff add|reset|code``: create or recover a staff account with a one-time link; show its one-time code."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from bot.app import prepare_database
 from bot.commands.serve import public_address
 from bot.config import Settings, load_settings
 from bot.errors import CommandError
+from bot.security import secret_key
 from db import migrate
 from db.engine import Database
 from db.models import StaffRole
 from db.queries import departments
 from staff.accounts import AccountError, NewLink, add_account, reset_account
+from staff.codes import present_code
+from staff.signing import Signer
 
 Act = Callable[..., str]
 
@@ -34,11 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "reset", help="take an account's password away, sign it out everywhere and print a new one-time link"
     )
     reset.add_argument("login", metavar="LOGIN", type=str.lower, help="the account's login name")
+    code = actions.add_parser("code", help="print the one-time code the console asks for, for who has no phone at hand")
+    code.add_argument("login", metavar="LOGIN", type=str.lower, help="the account's login name")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it and print the link."""
+    """Do it and print the link, or the code."""
     settings = load_settings()
+    if arguments.action == "code":
+        print(asyncio.run(_code(settings, arguments.login)))
+        return 0
 
     def act(connection: Connection, department_id: int, link: NewLink, now: dt.datetime) -> str:
         if arguments.action == "add":
@@ -51,6 +59,17 @@ def run(arguments: argparse.Namespace) -> int:
     path = asyncio.run(_act(settings, act))
     print(f"One-time link for {arguments.login} (valid 24 hours): {public_address(settings)}{path}")
     return 0
+
+
+async def _code(settings: Settings, login: str) -> str:
+    """Whoever may run this may reset the account too: it gives nothing away."""
+    signer = Signer(secret_key(settings).get_secret_value())
+
+    def act(connection: Connection, department_id: int, link: NewLink, now: dt.datetime) -> str:
+        del link
+        return present_code(connection, signer, department_id=department_id, login=login, now=now)
+
+    return await _act(settings, act)
 
 
 async def _act(settings: Settings, act: Act) -> str:

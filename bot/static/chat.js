@@ -2,12 +2,13 @@
 import { assistantBubble, dayLine, ownBubble, setState } from "./bubbles.js";
 import { Reader, Sender } from "./connection.js";
 import { showLink, watchFiles } from "./files.js";
-import { Outbox, conversationToken, draft, randomName } from "./store.js";
+import { Outbox, conversationToken, draft, forget, randomName } from "./store.js";
 
 const TEXT_LIMIT = 20000;
 const TYPING_MS = 20000;
 const HIDDEN_PAUSE_MS = 60000;
 const NEAR_END_PX = 160;
+const ERASED = "da-xoa";
 
 const find = (id) => document.getElementById(id);
 const [log, typing, say, notice, latest, examples] = ["log", "typing", "say", "notice", "latest", "examples"].map(find);
@@ -79,6 +80,8 @@ function showOwn(message) {
   examples.hidden = true;
 }
 
+const sentFiles = ({ files }) => (files || []).map((name) => `${texts.file} ${name}`.trim()).join("\n");
+
 const isVerdict = (message) => /^[uw]:/.test(message.tap || "");
 
 function pressVerdict(data) {
@@ -120,6 +123,11 @@ const outbox = new Outbox({
 const reader = new Reader({
   token,
   onNetwork: network,
+  onGone: () => {
+    forget();
+    window.location.hash = ERASED;
+    window.location.reload();
+  },
   onReply: (reply) => {
     showTyping(false);
     showReply(reply);
@@ -160,7 +168,7 @@ async function restore() {
   for (const reply of replies) if (reply.turn && !told.has(reply.turn)) told.set(reply.turn, Date.parse(reply.at));
   const time = (message) => Math.min(Date.parse(message.at), told.get(message.turn) || Infinity); // clocks may differ
   const entries = [
-    ...own.map((message) => ({ at: time(message), show: () => showOwn({ ...message, label: message.tap && message.text }) })),
+    ...own.map((message) => ({ at: time(message), show: () => showOwn({ ...message, text: message.text || sentFiles(message), label: message.tap && message.text }) })),
     ...replies.map((reply) => ({ at: Date.parse(reply.at), show: () => showReply(reply) })),
   ].sort((one, other) => one.at - other.at);
   for (const entry of entries) entry.show();
@@ -303,4 +311,8 @@ if (framed) {
 }
 say.value = draft.read();
 grow();
+if (window.location.hash === `#${ERASED}`) {
+  window.history.replaceState(null, "", window.location.pathname);
+  tell(texts.erased, 20);
+}
 open();

@@ -93,8 +93,8 @@ export class Sender {
 
 /** Reads replies above the last one seen, for as long as the page is open. */
 export class Reader {
-  constructor({ token, onReply, onNetwork }) {
-    Object.assign(this, { token, onReply, onNetwork });
+  constructor({ token, onReply, onNetwork, onGone }) {
+    Object.assign(this, { token, onReply, onNetwork, onGone });
     this.last = 0;
     this.nap = new Nap();
     this.abort = null;
@@ -183,7 +183,9 @@ export class Reader {
       const response = await fetch(`/chat/messages?after=${this.last}`, { headers: this.headers });
       if (!response.ok) return false;
       this.onNetwork(true);
-      return (await response.json()).replies.map((reply) => this.take(reply)).includes(true);
+      const { replies, gone } = await response.json();
+      if (gone) this.onGone();
+      return replies.map((reply) => this.take(reply)).includes(true);
     } catch {
       this.onNetwork(false);
       return false;
@@ -199,6 +201,10 @@ export class Reader {
     try {
       const headers = { ...this.headers, "Last-Event-ID": String(this.last) };
       const response = await fetch("/chat/events", { headers, signal: abort.signal, cache: "no-store" });
+      if (response.status === 410) {
+        this.onGone();
+        return 60000;
+      }
       if (response.status === 204) return this.overdue ? 500 : 60000; // no conversation before the first message
       if (response.status === 429 || !response.body) this.pollUntil = Date.now() + STREAM_AGAIN_MS;
       if (!response.ok || !response.body) return backoff((this.failures += 1));
@@ -231,6 +237,7 @@ export class Reader {
 
   read(event) {
     const data = event.split("\n").find((line) => line.startsWith("data: "));
-    if (data) this.take(JSON.parse(data.slice(6)));
+    if (data === "data: gone") this.onGone(); // erased: the page must not show it any longer
+    else if (data) this.take(JSON.parse(data.slice(6)));
   }
 }

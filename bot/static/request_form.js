@@ -9,10 +9,32 @@ function arrange() {
   document.getElementById("organised").hidden = !form.dataset.organised.split(" ").includes(form.elements.kind.value);
 }
 
+// What the place may mean, each as a button; typing again forgets the choice.
+function offer(places) {
+  const group = document.getElementById("places");
+  group.hidden = places.length === 0;
+  form.elements.place_choice.value = "";
+  group.replaceChildren(...places.map(([label, value]) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "choice";
+    button.textContent = label;
+    button.setAttribute("aria-pressed", "false");
+    button.addEventListener("click", () => {
+      form.elements.place_choice.value = value;
+      for (const other of group.children) other.setAttribute("aria-pressed", String(other === button));
+    });
+    return button;
+  }));
+}
+
+form.elements.place.addEventListener("input", () => {
+  offer([]);
+});
 form.addEventListener("change", arrange);
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const button = form.querySelector("button");
+  const button = form.querySelector("button[type=submit]");
   button.disabled = true;
   for (const problem of form.querySelectorAll(".problem")) problem.textContent = "";
   try {
@@ -24,6 +46,7 @@ form.addEventListener("submit", async (event) => {
     const data = await answer.json();
     outcome.textContent = data.text || form.dataset.failed;
     if (answer.ok) form.remove();
+    if (data.problems?.place) offer(data.places || []);
     for (const [name, text] of Object.entries(data.problems || {})) document.getElementById(`${name}-problem`).textContent = text;
   } catch {
     outcome.textContent = form.dataset.failed;
