@@ -74,8 +74,6 @@ def _remember_offer(decision: Decision) -> Decision:
 
 def _route(context: TurnContext, state: DialogueState, messages: Sequence[IncomingMessage]) -> Decision:
     first = messages[0]
-    if first.kind is not MessageKind.TAP and state.last_tap is not None:
-        state = replace(state, last_tap=None)  # the same button after a word is no second tap
     if first.kind is MessageKind.TAP:
         return _tap(context, state, first.data)
     if first.kind is MessageKind.START:
@@ -115,12 +113,13 @@ def _text(context: TurnContext, state: DialogueState, text: str) -> Decision:
         before = (Reply(say("too_long")),)
     words = fold(text).strip(" .!?")
     if command := _COMMANDS.get(words):
-        return _command(context, state, command)
+        return _command(context, replace(state, last_tap=None), command)
     number = _NUMBER.fullmatch(words)
     if number and state.choices:
         return _number(context, state, int(number.group(1)))
     if typed := next((shown for shown in state.choices if fold(shown.label).strip(" .!?") == words), None):
         return _tap(context, state, typed.data)
+    state = replace(state, last_tap=None)  # the same button after a word is no second tap
     if province := named_province(words, asked=state.awaiting == "province"):
         return _set_province(context, state, province)
     decision = answer_question(context, state, text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from db.queries import request_search
 from desk import actions, search
@@ -37,12 +39,46 @@ async def test_newest_first_and_page_by_page(world: World) -> None:
 
 
 async def test_common_words_are_looked_for_from_the_newest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other plan, for words that more than a thousand requests have, gives the same."""
-    filed = [await world.file(await world.person(), description=f"Cần hỗ trợ {('máy gặt', 'máy nghiền')[n % 2]}") for n in range(6)]
+    """The other plan, for words that many requests have, gives the same."""
+    filed = [
+        await world.file(await world.person(), description=f"Cần hỗ trợ {('máy gặt', 'máy nghiền')[n % 2]}")
+        for n in range(6)
+    ]
     before = await look(world, "ho tro may nghien")
     monkeypatch.setattr(request_search, "RARE", 2)
     assert await look(world, "ho tro may nghien") == before == [filed[n].request_id for n in (5, 3, 1)]
     assert await look(world, "ho tr", limit=3) == [filed[n].request_id for n in (5, 4, 3)]
+
+
+async def test_looking_back_is_bounded_and_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all words are common, so many of the newest are looked at; older ones are found by going on from there."""
+    texts = ["Cần hỗ trợ máy gặt ở xã"] * 2 + ["Cần hỗ trợ máy nghiền ở xã"] * 9
+    filed = [(await world.file(await world.person(), description=text)).request_id for text in texts]
+    monkeypatch.setattr(request_search, "RARE", 1)
+    monkeypatch.setattr(request_search, "ROUNDS", (2, 3))
+
+    def find(text: str, before_id: int | None = None, limit: int = 25) -> Callable[[Connection], search.Found]:
+        department = world.desk.department_id
+        return lambda c: search.find(c, text, department_id=department, before_id=before_id, limit=limit)
+
+    for text, asked in (("hỗ trợ gặt xã", 3), ("ho tro gat x", 3), ("gat ho tro", 1)):  # led by the longest word
+        ids: list[int] = []
+        before, rounds = None, 0
+        while True:
+            found = await world.read(find(text, before))
+            ids += found.ids
+            rounds += 1
+            before = found.next_before
+            if before is None:
+                break
+        assert ids == [filed[1], filed[0]], text
+        assert rounds == asked, text
+    found = await world.read(find("hỗ trợ nghiền xã", limit=3))
+    assert found.ids == filed[:-4:-1]
+    assert found.next_before == filed[-3]
+    one_word = await world.read(find("nghie"))  # only the beginning of a word: everybody is looked at
+    assert one_word.ids == filed[:-6:-1]
+    assert one_word.next_before == filed[-5]
 
 
 async def test_other_departments_are_not_searched(world: World) -> None:
