@@ -1,6 +1,6 @@
 """``make bench``: ratios against named peers, measured side by side in one run on this machine.
 
-``python -m benchmark.bench [answers|pipeline] [--updates N]``.
+``python -m benchmark.bench [answers|scale|pipeline|desk] [--updates N]``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 import aiohttp
 from tqdm import tqdm
 
+from benchmark.bench_scale import bench_scale
 from benchmark.scoring import read_lines
 from tests.postgres import free_port
 
@@ -246,18 +247,24 @@ def bench_pipeline(updates: int) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what is asked for, or everything."""
     parser = argparse.ArgumentParser(prog="python -m benchmark.bench", description=__doc__)
-    parser.add_argument("what", nargs="*", help="answers, pipeline; default: everything")
+    parser.add_argument("what", nargs="*", help="answers, scale, pipeline, desk; default: everything")
     parser.add_argument("--updates", type=int, default=2000, help="how many updates the pipeline gets")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.measure:
         print(json.dumps(measure_answers(arguments.measure)))
         return 0
-    wanted = arguments.what or ["answers", "pipeline"]
+    wanted = arguments.what or ["answers", "scale", "pipeline", "desk"]
     if "answers" in wanted:
         bench_answers()
+    if "scale" in wanted:
+        bench_scale()
     if "pipeline" in wanted:
         bench_pipeline(arguments.updates)
+    if "desk" in wanted:
+        from benchmark.bench_desk import bench_desk  # not before: what it imports would count as the others' memory
+
+        bench_desk()
     return 0
 
 

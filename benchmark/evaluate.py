@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmark import scoring
+from benchmark.ablation import HEAD, ablation
 from benchmark.adapters import Bot, CommandBot, HttpBot
 from benchmark.noise import CLASSES, CURVE, rewrite
 from benchmark.report import write_report
@@ -235,6 +236,8 @@ def report(bot: Bot) -> None:
             ],
             "noise": noise,
             "rows": [(q, answers[q["id"]]) for q in questions],
+            "ablation": ablation(make_answerer),
+            "ablation_head": HEAD,
             "wrong": [(q, answers[q["id"]]) for q in questions if not scoring.one_tap_away(q, answers[q["id"]])],
         }
     )

@@ -92,7 +92,8 @@ def write_report(data: Mapping[str, Any]) -> None:
     """Write the page and its charts.
 
     ``data`` holds ``targets`` (rows of name, target, value), ``noise`` (class → level points), ``rows`` (questions with
-    answers), ``by_noise``, ``outside``, ``ablation`` (rows) and ``wrong`` (question, answer) pairs of our own dev set.
+    answers), ``by_noise``, ``ablation`` (rows, with ``ablation_head``) and ``wrong`` (question, answer)
+    pairs of our own dev set.
     """
     folder = DOCS / "charts"
     folder.mkdir(parents=True, exist_ok=True)
@@ -144,7 +145,7 @@ def _page(data: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
         page += [
             "## What each part is worth",
             "",
-            *_table(["Left out", "Topic on dev", "Topic on fit"], data["ablation"]),
+            *_table(data["ablation_head"], data["ablation"]),
         ]
     wrong: Sequence[tuple[Line, Line]] = data["wrong"]
     page += ["## What still goes wrong", ""]

@@ -1,4 +1,7 @@
-"""What the classifiers learn from: the content, the phrase banks and the noise, never a line of a question set."""
+"""What the classifiers learn from: the content, the phrase banks, the noise, and the messages of ``benchmark/fit``.
+
+Never a line of another set.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.noise import AUGMENT, rewrite
+from benchmark.scoring import Line, read_lines
 from knowledge.base import KnowledgeBase
 from knowledge.ranking import BARE, OFFTOPIC, reference_class
 from knowledge.reading import load_yaml
@@ -25,6 +29,8 @@ _OPENINGS = (
 _JOINTS = (" ", " ", " thì ", ", ", " vậy ", ", cho hỏi ")
 _SLOT = re.compile(r"\{\w+\}")
 _FILLINGS = 9
+FIT = Path(__file__).parent / "fit"
+QUESTIONS, OUTSIDE, DIALOGUES = "questions", "oos", "dialogues"
 _NOISES = ("nodiac", "nodiac", "typo", "teencode", "dialect", "joined", "courtesy")
 
 
@@ -75,6 +81,10 @@ def _sentences(knowledge: KnowledgeBase) -> Iterator[tuple[str, int]]:
             yield meaning, 1
     for key in load_yaml("dialect"):
         yield key, 2
+    for kind in (QUESTIONS, OUTSIDE):
+        for message in fit_lines(kind):
+            if message["noise"] == "clean":
+                yield message["text"], 2
     for line in (_KNOWLEDGE / "colloquial.txt").read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             yield line, 4
@@ -111,6 +121,24 @@ def count_language(knowledge: KnowledgeBase) -> Language:
         if count >= 2 and all(word in known for word in pair.split(" "))
     }
     return Language.of(known, pairs)
+
+
+# -- people's messages ----------------------------------------------------------------------------------------------
+
+
+def fit_lines(kind: str) -> list[Line]:
+    """The labelled messages that train and fit: every file of ``benchmark/fit`` whose name begins with ``kind``."""
+    return [line for path in sorted(FIT.glob(f"{kind}*.jsonl")) for line in read_lines(path)]
+
+
+def noisy_copies(line: Line) -> list[str]:
+    """A message as others would have typed it; the same line always gives the same copies."""
+    rng = random.Random(line["id"])
+    kinds = [kind for kind in ("nodiac", "teencode", "typo") if kind != line.get("noise")]
+    if line.get("noise") in {"nodiac", "telex", "teencode"}:
+        return [rewrite(line["text"], "courtesy", level=1.0, family=AUGMENT)]
+    kind = rng.choice(kinds)
+    return [rewrite(line["text"], kind, level=rng.choice((0.5, 1.0)), family=AUGMENT)]
 
 
 # -- topics ---------------------------------------------------------------------------------------------------------
@@ -217,6 +245,13 @@ def _rambling(knowledge: KnowledgeBase, rng: random.Random) -> Iterator[Example]
         (entry.topic, q) for entry in knowledge.entries.values() if entry.kind == "facet" for q in entry.questions
     ]
     subjects += rng.sample(questions, min(2500, len(questions)))
+    # what is not ours is told at length as well; a story must not speak for a topic
+    subjects += [
+        (reference_class(card.id), text)
+        for card in knowledge.referrals.values()
+        for text in (*card.questions, *card.keywords)
+    ]
+    subjects += [(OFFTOPIC, phrase) for bank in load_yaml("offtopic").values() for phrase in bank]
     for label, text in subjects:
         parts = [fill(rng.choice(data["background"])) for _ in range(rng.choice((1, 2, 3)))]
         parts.insert(rng.randrange(len(parts) + 1), text)
@@ -232,6 +267,11 @@ def _noisy(examples: Iterable[Example], rng: random.Random, share: float) -> Ite
                 example.label,
                 0.5 * example.weight,
             )
+
+
+def count_plain(knowledge: KnowledgeBase) -> int:
+    """How many of the first ``topic_examples`` are texts of the content as they stand."""
+    return sum(1 for _ in _plain_topics(knowledge))
 
 
 def topic_examples(knowledge: KnowledgeBase, *, seed: int = 6, noise: float = 0.35) -> list[Example]:

@@ -1,60 +1,64 @@
-"""The weights of the fusion and the calibration of the confidence, fitted on ``benchmark/fit`` (and ``more-*``)."""
+"""What is fitted on top of the classifiers, on ``benchmark/fit``: fusion, the line between ours and not, confidence.
+
+Every message is looked at by the classifiers that were made without it (``Folds``); otherwise the fusion would trust
+them too much.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from benchmark.scoring import Line, read_lines
+from benchmark.scoring import Line
+from benchmark.train_classifiers import Folds
+from benchmark.train_data import OUTSIDE, QUESTIONS, fit_lines
 from knowledge.base import KnowledgeBase
-from knowledge.classifier import WEIGHTS_FILE, load_trained, read_models, save_models
-from knowledge.ranking import SIGNALS, Ranker
+from knowledge.classifier import load_trained
+from knowledge.outcome import confidence_features, outside_features
+from knowledge.ranking import SIGNALS, Evidence, Ranker
 from knowledge.reading import read
 
-HERE = Path(__file__).parent
+Parameters = NDArray[Any]
+_OUTSIDE_WEIGHT = 2.0  # a refused message beside a question: fit holds five questions for each
+_OUTSIDE_IN_CALIBRATION = 0.25
 
 
-def fitting_lines() -> tuple[list[Line], list[Line]]:
-    """Questions and out-of-scope messages that may fit weights."""
-    questions, outside = read_lines(HERE / "fit" / "questions.jsonl"), read_lines(HERE / "fit" / "oos.jsonl")
-    folder = os.environ.get("EVAL_DIR")
-    if folder:
-        questions += read_lines(Path(folder) / "more-questions.jsonl")
-        outside += read_lines(Path(folder) / "more-oos.jsonl")
-    return questions, outside
+def evidence_of(rankers: Sequence[Ranker], lines: Sequence[Line]) -> list[Evidence]:
+    """Each line as the classifiers see it that were made without it."""
+    return [rankers[Folds.of(position)].look(read(line["text"])) for position, line in enumerate(lines)]
 
 
 class FusionProblem:
     """Signals of every line and which classes are right for it."""
 
-    def __init__(self, ranker: Ranker, questions: Sequence[Line], outside: Sequence[Line]) -> None:
+    def __init__(
+        self, ranker: Ranker, evidence: Sequence[Evidence], questions: Sequence[Line], *, trained: bool = True
+    ) -> None:
         self.count = ranker.topic_count
-        self.signals = np.stack([ranker.signals(read(line["text"]))[0] for line in [*questions, *outside]])
+        self.signals = np.stack([found.signals for found in evidence])
+        if not trained:
+            self.signals[:, 0] = 0.0
         self.right = np.zeros((len(self.signals), len(ranker.classes)), dtype=bool)
         for row, line in enumerate(questions):
             for topic in line["topics"]:
-                if topic in ranker.classes:
-                    self.right[row, ranker.classes.index(topic)] = True
+                self.right[row, ranker.class_number(topic)] = True
         self.right[len(questions) :, self.count :] = True
-        usable = self.right.any(axis=1)
-        self.signals, self.right = self.signals[usable], self.right[usable]
-        self.inside = int(usable[: len(questions)].sum())
+        self.weights = np.where(np.arange(len(evidence)) < len(questions), 1.0, _OUTSIDE_WEIGHT)
 
-    def scores(self, parameters: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def scores(self, parameters: Parameters) -> Parameters:
+        """Lines × classes."""
         scores = np.einsum("s,nsc->nc", parameters[: len(SIGNALS)], self.signals)
         scores[:, self.count : -2] += parameters[-3]
         scores[:, -2] += parameters[-2]
         scores[:, -1] += parameters[-1]
         return scores
 
-    def loss(self, parameters: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
+    def loss(self, parameters: Parameters, rows: Parameters) -> tuple[float, Parameters]:
         """Negative log-likelihood of the acceptable classes with a mild pull to small weights; and its gradient."""
         scores = self.scores(parameters)[rows]
         scores -= scores.max(axis=1, keepdims=True)
@@ -62,98 +66,106 @@ class FusionProblem:
         everything = odds.sum(axis=1)
         right = np.where(self.right[rows], odds, 0.0)
         good = right.sum(axis=1) + 1e-12
-        value = float(np.mean(np.log(everything) - np.log(good)))
-        pull = odds / everything[:, None] - right / good[:, None]
+        share = self.weights[rows] / self.weights[rows].sum()
+        value = float(share @ (np.log(everything) - np.log(good)))
+        pull = (odds / everything[:, None] - right / good[:, None]) * share[:, None]
         gradient = np.zeros_like(parameters)
-        gradient[: len(SIGNALS)] = np.einsum("nc,nsc->s", pull, self.signals[rows]) / len(scores)
-        gradient[-3] = pull[:, self.count : -2].sum() / len(scores)
-        gradient[-2] = pull[:, -2].sum() / len(scores)
-        gradient[-1] = pull[:, -1].sum() / len(scores)
+        gradient[: len(SIGNALS)] = np.einsum("nc,nsc->s", pull, self.signals[rows])
+        gradient[-3] = pull[:, self.count : -2].sum()
+        gradient[-2] = pull[:, -2].sum()
+        gradient[-1] = pull[:, -1].sum()
         ridge = 1e-4
         return value + ridge * float(parameters @ parameters), gradient + 2 * ridge * parameters
 
-    def fit(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        start = np.asarray([1.0, 3.0, 0.5, 0.5, 0.0, 0.0, 0.0])
+    def fit(self, rows: Parameters) -> Parameters:
+        """The best weights for these lines."""
+        start = np.asarray([1.0, 3.0, 0.0, 0.0, 0.0])
         bounds = [(0.0, None)] * len(SIGNALS) + [(-6.0, 6.0)] * 3
         found = minimize(self.loss, start, args=(rows,), jac=True, bounds=bounds, method="L-BFGS-B")
         return np.asarray(found.x)
 
-    def accuracy(self, parameters: np.ndarray[Any, Any], rows: np.ndarray[Any, Any]) -> float:
+    def accuracy(self, parameters: Parameters, rows: Parameters) -> float:
+        """The share of lines whose best class is acceptable."""
         best = self.scores(parameters)[rows].argmax(axis=1)
         return float(self.right[rows, best].mean())
 
+    def named(self, parameters: Parameters, title: str) -> dict[str, float]:
+        """The weights by name, printed with what they get right on lines they were not fitted on."""
+        everything = np.arange(len(self.signals))
+        folds = everything % 5
+        held = [self.accuracy(self.fit(everything[folds != f]), everything[folds == f]) for f in range(5)]
+        names = (*SIGNALS, "bias_refusal", "bias_bare", "bias_off")
+        found = {name: round(float(value), 4) for name, value in zip(names, parameters, strict=True)}
+        print(f"{title}: {len(everything)} lines, cross-validated {np.mean(held):.3f}", flush=True)
+        print("        " + "  ".join(f"{name} {value}" for name, value in found.items()), flush=True)
+        return found
 
-def confidence_features(log_probabilities: np.ndarray[Any, Any], count: int, coverage: float) -> list[float]:
-    """What the calibration looks at; see ``knowledge.deciding``."""
-    topics = np.sort(np.exp(log_probabilities[:count]))[::-1]
-    outside = float(np.exp(log_probabilities[count:]).sum())
-    return [float(topics[0]), float(topics[0] - topics[1]), outside, min(coverage, 1.0)]
 
-
-def train_fusion(knowledge: KnowledgeBase) -> None:
-    """Fit, cross-validate, calibrate and store."""
-    load_trained.cache_clear()
-    ranker = Ranker(knowledge)
-    questions, outside = fitting_lines()
-    problem = FusionProblem(ranker, questions, outside)
-    everything = np.arange(len(problem.signals))
-    folds = everything % 5
-    held = [problem.accuracy(problem.fit(everything[folds != f]), everything[folds == f]) for f in range(5)]
+def train_fusion(knowledge: KnowledgeBase, folds: Folds) -> dict[str, Any]:
+    """Fit, cross-validate and calibrate; gives what is to be stored."""
+    final = load_trained()
+    ranker = Ranker(knowledge, final)
+    questions, outside = fit_lines(QUESTIONS), fit_lines(OUTSIDE)
+    rankers = [ranker.with_trained(fold) for fold in folds.trained]
+    evidence = [*evidence_of(rankers, questions), *evidence_of(rankers, outside)]
+    problem = FusionProblem(ranker, evidence, questions)
+    everything = np.arange(len(evidence))
     parameters = problem.fit(everything)
-    print(f"fusion: {len(everything)} lines, cross-validated {np.mean(held):.3f}", flush=True)
-    fusion = {name: round(float(w), 4) for name, w in zip(SIGNALS, parameters, strict=False)}
-    fusion |= {
-        name: round(float(value), 4)
-        for name, value in zip(("bias_refusal", "bias_bare", "bias_off"), parameters[-3:], strict=True)
-    }
-    print("        " + "  ".join(f"{k} {v}" for k, v in fusion.items()), flush=True)
-    calibration, thresholds = _calibrate(problem, parameters, ranker)
-    trained = read_models(WEIGHTS_FILE)
-    assert trained.topics is not None and trained.facets is not None
-    trained = replace(
-        trained, fitted={**trained.fitted, "fusion": fusion, "calibration": calibration, "thresholds": thresholds}
-    )
-    save_models(
-        WEIGHTS_FILE, {"topics": trained.topics, "facets": trained.facets}, fitted=trained.fitted,
-        content_hash=trained.content_hash or "",
-    )  # fmt: skip
-    load_trained.cache_clear()
+    fitted: dict[str, Any] = {"fusion": problem.named(parameters, "fusion")}
+    bare = FusionProblem(ranker, evidence, questions, trained=False)
+    fitted["fusion_untrained"] = bare.named(bare.fit(everything), "without classifiers")
+    ranker.use(fitted["fusion"])
+    return fitted | _decide(ranker, evidence, problem, len(questions))
 
 
-def _calibrate(
-    problem: FusionProblem, parameters: np.ndarray[Any, Any], ranker: Ranker
-) -> tuple[list[float], dict[str, float]]:
-    """A logistic curve from the fused probabilities to how often the best topic is right; and the thresholds on it."""
-    scores = problem.scores(parameters)
-    scores -= scores.max(axis=1, keepdims=True)
-    log_probabilities = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    coverages = problem.signals[:, SIGNALS.index("topic")].max(axis=1)
-    best = log_probabilities[:, : ranker.topic_count].argmax(axis=1)
+def logistic(rows: Parameters, right: Parameters, weights: Parameters) -> tuple[list[float], Parameters]:
+    """Weights with the constant last, and the cross-validated probabilities."""
+    held = np.zeros(len(rows))
+    for fold in range(5):
+        part = np.arange(len(rows)) % 5 == fold
+        model = LogisticRegression(C=1.0, max_iter=500).fit(rows[~part], right[~part], weights[~part])
+        held[part] = model.predict_proba(rows[part])[:, 1]
+    model = LogisticRegression(C=1.0, max_iter=500).fit(rows, right, weights)
+    return [round(float(value), 4) for value in (*model.coef_[0], model.intercept_[0])], held
+
+
+def _decide(ranker: Ranker, evidence: Sequence[Evidence], problem: FusionProblem, inside: int) -> dict[str, Any]:
+    """Whether a message is ours, how sure the best topic is, and the thresholds on both."""
+    rankings = [ranker.rank(found) for found in evidence]
+    is_outside = np.arange(len(evidence)) >= inside
+    rows = np.asarray([outside_features(ranker, ranking) for ranking in rankings])
+    weights = np.where(is_outside, _OUTSIDE_WEIGHT, 1.0)
+    outcome, outside = logistic(rows, is_outside, weights)
+    print("outside: " + " ".join(map(str, outcome)), flush=True)
+    best = np.asarray([int(r.log_probabilities[: ranker.topic_count].argmax()) for r in rankings])
     right = problem.right[np.arange(len(best)), best]
     rows = np.asarray(
         [
-            confidence_features(row, ranker.topic_count, float(coverage))
-            for row, coverage in zip(log_probabilities, coverages, strict=True)
+            confidence_features(ranker, ranking, int(number), float(share))
+            for ranking, number, share in zip(rankings, best, outside, strict=True)
         ]
     )
-    model = LogisticRegression(C=3.0)
-    model.fit(rows, right)
-    confidence = model.predict_proba(rows)[:, 1]
-    outside = rows[:, 2]
-    inside = np.arange(len(rows)) < problem.inside
+    calibration, confidence = logistic(rows, right, np.where(is_outside, _OUTSIDE_IN_CALIBRATION, 1.0))
+    print("confidence: " + " ".join(map(str, calibration)), flush=True)
     thresholds, worth = {}, -9.0
-    for answer in np.arange(0.35, 0.51, 0.05):
-        for limit in np.arange(0.40, 0.66, 0.05):
-            for clarify in (0.12, 0.15):
+    for answer in np.arange(0.30, 0.56, 0.05):
+        for limit in np.arange(0.20, 0.70, 0.05):
+            for clarify in (0.12, 0.15, 0.2):
                 answered = (confidence >= answer) & (outside <= limit)
                 asked = ~answered & (confidence >= clarify) & (outside <= limit)
                 value = (
-                    (answered & right)[inside].mean() - 0.1 * (answered & ~right)[inside].mean()
-                    + 0.3 * asked[inside].mean() - 0.5 * answered[~inside].mean() - 0.5 * asked[~inside].mean()
+                    (answered & right)[:inside].mean() - 0.2 * (answered & ~right)[:inside].mean()
+                    + 0.3 * asked[:inside].mean() - 1.2 * answered[inside:].mean() - 0.6 * asked[inside:].mean()
                 )  # fmt: skip
                 if value > worth + 1e-9:
                     worth = float(value)
                     thresholds = {"answer": float(answer), "outside": float(limit), "clarify": clarify}
+                    told = (
+                        f"right {(answered & right)[:inside].mean():.3f}"
+                        f" wrong {(answered & ~right)[:inside].mean():.3f}"
+                        f" asked {asked[:inside].mean():.3f}; outside answered {answered[inside:].mean():.3f}"
+                        f" asked {asked[inside:].mean():.3f}"
+                    )
     thresholds = {name: round(value, 3) for name, value in thresholds.items()}
-    print("        " + "  ".join(f"{name} {value}" for name, value in thresholds.items()), flush=True)
-    return [round(float(value), 4) for value in (*model.coef_[0], model.intercept_[0])], thresholds
+    print("        " + "  ".join(f"{name} {value}" for name, value in thresholds.items()) + f"  ({told})", flush=True)
+    return {"outcome": outcome, "calibration": calibration, "thresholds": thresholds}

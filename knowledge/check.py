@@ -15,6 +15,7 @@ from knowledge.schema import Document, Entry, Referral, Topic
 from knowledge.taxonomy import NATIONAL, Taxonomy, load_taxonomy
 
 SOON = dt.timedelta(days=60)
+FIRST_WORDS = 100
 STALE = dt.timedelta(days=365)
 NEAR_DUPLICATE = 96.0
 
@@ -31,6 +32,7 @@ def check_content(content: Content, *, today: dt.date, taxonomy: Taxonomy | None
     problems += _register(content)
     problems += _coverage(content, taxonomy)
     problems += _validity(content, today)
+    problems += _places(content, taxonomy)
     problems += _duplicate_questions(content)
     return sorted(problems, key=lambda p: (p.severity != "error", p.path, p.line))
 
@@ -93,6 +95,18 @@ def _validity(content: Content, today: dt.date) -> Iterator[Problem]:
             yield Problem(file.path, 1, f"checked: {entry.checked} lies in the future")
         elif entry.checked < today - STALE:
             yield Problem(file.path, 1, f"checked: last looked at on {entry.checked}", "warning")
+
+
+def _places(content: Content, taxonomy: Taxonomy) -> Iterator[Problem]:
+    """Facts of one province that do not say so at once: a person of elsewhere takes them for national."""
+    for file, entry in _of(content, Entry):
+        if entry.kind != "fact" or entry.province == NATIONAL:
+            continue
+        place = taxonomy.provinces[entry.province]
+        start = f"{entry.title} {entry.answer[:FIRST_WORDS]}"
+        if not any(name in start for name in (place.name, place.now_name) if name):
+            message = f"title and first words do not say that this is about {place.name} or {place.now_name}"
+            yield Problem(file.path, 1, message, "warning")
 
 
 def _key(question: str) -> str:

@@ -1,9 +1,13 @@
-"""Linear classifiers trained by ``make train`` and run here from plain arrays: no training library in the service."""
+"""Linear classifiers trained by ``make train`` and run here from plain arrays: no training library in the service.
+
+They share one table of features, so that a message is looked up once for its topic, its facet and whether it is ours.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,57 +15,75 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.features import WORDS, Codes, Features, positions
+
 WEIGHTS_FILE = Path(__file__).with_name("weights") / "classifiers.npz"
+CHARACTER_SHARE = 0.7  # length of the vector of characters beside that of the words
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class LinearModel:
-    """Softmax regression over named features.
+class Table:
+    """The features the classifiers know: codes of words and pairs, codes of runs of characters, and what each weighs.
 
-    ``vocabulary`` maps a feature to its row; ``idf`` weighs a row; ``weights`` are rows × classes, in 8-bit steps of
-    ``scale`` per class. Word and character features are scaled to unit length apart, the characters by
-    ``character_share``.
+    ``codes`` and ``characters`` ascend; ``idf`` holds the words first, then the characters.
     """
 
-    classes: tuple[str, ...]
-    vocabulary: dict[str, int]
+    codes: Codes
+    characters: Codes
     idf: Floats
+
+    def vector(self, features: Features) -> tuple[NDArray[np.int64], Floats]:
+        """Rows and values of a message: words and characters each of their own length."""
+        at, known = positions(self.codes, features.codes)
+        at = at[known]
+        words = features.values[known] * self.idf[at]
+        words /= max(float(np.sqrt(words @ words)), 1e-9)
+        runs, known = positions(self.characters, features.characters)
+        runs = runs[known] + len(self.codes)
+        characters = self.idf[runs]
+        characters *= CHARACTER_SHARE / max(float(np.sqrt(characters @ characters)), 1e-9)
+        return np.concatenate((at, runs)), np.concatenate((words, characters))
+
+
+@dataclass(frozen=True)
+class Head:
+    """One classifier: the names of its classes and the columns of the shared matrix they stand in."""
+
+    classes: tuple[str, ...]
+    start: int
+
+    @property
+    def columns(self) -> slice:
+        """Where its scores stand."""
+        return slice(self.start, self.start + len(self.classes))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """All trained classifiers, the parameters fitted with them, and the hash of the content they were trained on.
+
+    ``weights`` are features × columns in 8-bit steps of ``scale`` per column.
+    """
+
+    heads: dict[str, Head]
+    table: Table
     weights: NDArray[np.int8]
     scale: Floats
     bias: Floats
-    character_share: float
+    fitted: dict[str, Any]
+    content_hash: str | None
 
-    def vector(self, groups: tuple[dict[str, float], ...]) -> tuple[NDArray[np.int32], Floats]:
-        """Rows and values of a feature vector: the groups (words; characters) each of unit length."""
-        rows: list[int] = []
-        values: list[Floats] = []
-        known = self.vocabulary.get
-        for number, group in enumerate(groups):
-            found = [(row, value) for term, value in group.items() if (row := known(term)) is not None]
-            if not found:
-                continue
-            at = [row for row, _ in found]
-            value = np.asarray([v for _, v in found], dtype=np.float32) * self.idf[at]
-            value *= (self.character_share if number else 1.0) / max(float(np.sqrt(value @ value)), 1e-9)
-            rows += at
-            values.append(value)
-        if not values:
-            return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32)
-        return np.asarray(rows, dtype=np.int32), np.concatenate(values)
-
-    def scores(self, groups: tuple[dict[str, float], ...]) -> Floats:
-        """One unnormalised log-probability a class."""
-        rows, values = self.vector(groups)
-        if not len(rows):
-            return self.bias.copy()
+    def scores(self, features: Features) -> Floats:
+        """One unnormalised log-probability a column."""
+        rows, values = self.table.vector(features)
         result: Floats = (values @ self.weights[rows]) * self.scale + self.bias
         return result
 
-    def log_probabilities(self, groups: tuple[dict[str, float], ...]) -> Floats:
-        """One log-probability a class."""
-        return log_softmax(self.scores(groups))
+    def without_classifiers(self) -> Trained:
+        """The fitted parameters alone: what content that no classifier has seen is found by."""
+        return replace(self, heads={})
 
 
 def log_softmax(scores: Floats) -> Floats:
@@ -71,52 +93,59 @@ def log_softmax(scores: Floats) -> Floats:
     return result
 
 
-@dataclass(frozen=True)
-class Trained:
-    """All trained models, the parameters fitted with them, and the hash of the content they were trained on."""
-
-    topics: LinearModel | None
-    facets: LinearModel | None
-    fitted: dict[str, Any]
-    content_hash: str | None
+def untrained() -> Trained:
+    """No classifiers at all."""
+    none, flat = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
+    return Trained({}, Table(none, none, flat), np.zeros((0, 0), dtype=np.int8), flat, flat, {}, None)
 
 
-def save_models(path: Path, models: dict[str, LinearModel], *, fitted: dict[str, Any], content_hash: str) -> None:
+def save_trained(path: Path, trained: Trained) -> None:
     """Write the models; the same models always give the same bytes."""
-    arrays: dict[str, Any] = {}
-    head: dict[str, Any] = {"content_hash": content_hash, "fitted": fitted, "models": {}}
-    for name, model in models.items():
-        head["models"][name] = {"classes": model.classes, "character_share": model.character_share}
-        terms = sorted(model.vocabulary, key=model.vocabulary.__getitem__)
-        arrays[f"{name}.terms"] = np.frombuffer("\n".join(terms).encode(), dtype=np.uint8)
-        arrays[f"{name}.idf"] = model.idf.astype(np.float16)
-        arrays[f"{name}.weights"] = model.weights
-        arrays[f"{name}.scale"] = model.scale
-        arrays[f"{name}.bias"] = model.bias
-    arrays["head"] = np.frombuffer(json.dumps(head, sort_keys=True, ensure_ascii=False).encode(), dtype=np.uint8)
-    path.parent.mkdir(exist_ok=True)
+    table = trained.table
+    terms = [WORDS.term(int(code)) for code in table.codes]
+    order = np.asarray(sorted(range(len(terms)), key=terms.__getitem__), dtype=np.int64)
+    rows = np.concatenate((order, np.arange(len(terms), len(terms) + len(table.characters))))
+    head = {
+        "content_hash": trained.content_hash, "fitted": trained.fitted,
+        "heads": {name: [model.start, model.classes] for name, model in trained.heads.items()},
+    }  # fmt: skip
+    arrays: dict[str, Any] = {
+        "head": np.frombuffer(json.dumps(head, sort_keys=True, ensure_ascii=False).encode(), dtype=np.uint8),
+        "terms": np.frombuffer("\n".join(terms[row] for row in order).encode(), dtype=np.uint8),
+        "characters": table.characters.astype(np.int32),
+        "idf": table.idf[rows].astype(np.float16),
+        "weights": trained.weights[rows],
+        "scale": trained.scale.astype(np.float32),
+        "bias": trained.bias.astype(np.float32),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **arrays)
 
 
-def read_models(path: Path) -> Trained:
-    """The models of a file; empty where there is none."""
+def read_trained(path: Path) -> Trained:
+    """The models of a file; none where there is no file."""
     if not path.exists():
-        return Trained(None, None, {}, None)
+        return untrained()
     with np.load(path) as arrays:
+        if "characters" not in arrays:
+            return untrained()
         head = json.loads(arrays["head"].tobytes())
-        models: dict[str, LinearModel] = {}
-        for name, described in head["models"].items():
-            terms = arrays[f"{name}.terms"].tobytes().decode().split("\n")
-            models[name] = LinearModel(
-                classes=tuple(described["classes"]), vocabulary={term: row for row, term in enumerate(terms)},
-                idf=arrays[f"{name}.idf"].astype(np.float32), weights=arrays[f"{name}.weights"],
-                scale=arrays[f"{name}.scale"], bias=arrays[f"{name}.bias"],
-                character_share=described["character_share"],
-            )  # fmt: skip
-    return Trained(models.get("topics"), models.get("facets"), head["fitted"], head["content_hash"])
+        codes = _codes(arrays["terms"].tobytes().decode().split("\n"))
+        order = np.argsort(codes)
+        rows = np.concatenate((order, np.arange(len(codes), len(codes) + len(arrays["characters"]))))
+        table = Table(codes[order], arrays["characters"].astype(np.int64), arrays["idf"].astype(np.float32)[rows])
+        return Trained(
+            heads={name: Head(tuple(classes), start) for name, (start, classes) in head["heads"].items()},
+            table=table, weights=arrays["weights"][rows], scale=arrays["scale"], bias=arrays["bias"],
+            fitted=head["fitted"], content_hash=head["content_hash"],
+        )  # fmt: skip
+
+
+def _codes(terms: Sequence[str]) -> Codes:
+    return np.asarray([WORDS.code(term) for term in terms], dtype=np.int64)
 
 
 @cache
 def load_trained() -> Trained:
     """The committed models, read once."""
-    return read_models(WEIGHTS_FILE)
+    return read_trained(WEIGHTS_FILE)

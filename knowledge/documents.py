@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from knowledge.schema import Document
 from knowledge.taxonomy import NATIONAL, load_taxonomy
@@ -39,12 +39,20 @@ _ISSUERS = {"ttg": "ttg", "thu tuong": "ttg", "chinh phu": "cp", "cp": "cp", "ub
             "tw": "tw", "trung uong": "tw", "tinh uy": "tu", "tu": "tu", "hdnd": "hdnd", "hoi dong nhan dan": "hdnd",
             "bkhcn": "bkhcn", "bo khoa hoc": "bkhcn", "btc": "btc", "bo tai chinh": "btc"}  # fmt: skip
 _UNITS = re.compile(
-    r"\s*(?:%|phan tram|trieu|ty|ti|dong|nghin|ngan|ngay|thang|nam|tuan|gio|kg|ha|m2|m3|met|nguoi|ho|cong|cay|con|lan"
+    r"\s*(?:%|phan tram|trieu|ty|ti|dong|nghin|ngan|ngay(?!\s+\d{1,2}[/.-])|thang|nam(?!\s+(?:19|20)\d\d\b)"
+    r"|tuan|gio|kg|ha|m2|m3|met|nguoi|ho|cong|cay|con|lan"
     r"|sao|tuoi|lit|tan|ta|sp|san pham|may|cai|mau|tr|k|usd|giong|loai|nhan vien|lao dong|hecta)\b"
 )
 _STANDARDS = re.compile(
     r"\b(?:iso|tcvn|qcvn|haccp|iec|gs1|fssc|brc|vietgap|globalgap|ohsas|sa|5s|co2|covid)\s*[-/:]?\s*$"
 )
+
+
+# beside bare digits: what may be said and the digits still be a document's number
+_SAYS_LITTLE = frozenset(
+    ("so", "van", "ban", "la", "gi", "noi", "ve", "con", "hieu", "luc", "khong", "ko", "qd", "ttg", "cua", "cai", "nao",
+     "cho", "hoi", "xem", "a", "da")
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,14 +66,28 @@ class NamedNumber:
     explicit: bool
     text: str
 
+    def is_told_by(self, other: NamedNumber) -> bool:
+        """Whether ``other``, found in an entry, is this number: the same digits, and no other kind or year."""
+        known = ((self.kind, other.kind), (self.year, other.year))
+        same = self.digits.lstrip("0") == other.digits.lstrip("0")
+        return same and all(mine is None or mine == theirs for mine, theirs in known)
+
 
 @dataclass(frozen=True)
 class DocumentMatch:
-    """What a named number leads to. ``best`` is None when the register lacks it or nothing tells several apart."""
+    """What a named number leads to. ``best`` is None when the register lacks it or nothing tells several apart.
+
+    ``alone``: the message says little beside it.
+    """
 
     named: NamedNumber
     best: Document | None
     others: tuple[Document, ...]
+    alone: bool = False
+
+
+def _says_little(folded: str) -> bool:
+    return set(re.findall(r"[a-z]+", folded)) <= _SAYS_LITTLE
 
 
 def _parts(document: Document) -> tuple[str, str | None, str, str]:
@@ -91,7 +113,9 @@ class DocumentIndex:
 
     def find_numbers(self, text: str) -> list[NamedNumber]:
         """Every number in a message that reads as a document's."""
-        folded = fold(clean(text))
+        typed = clean(text)
+        folded = fold(typed)
+        shown = typed if len(typed) == len(folded) else folded
         found: list[NamedNumber] = []
         for match in _NUMBER.finditer(folded):
             letters = match.group("letters")
@@ -118,7 +142,7 @@ class DocumentIndex:
             found.append(
                 NamedNumber(
                     digits=digits, year=match.group("year"), kind=letter_kind or kind, issuer=issuer,
-                    explicit=explicit, text=match.group(0).strip(),
+                    explicit=explicit, text=shown[match.start() : match.end()].strip(),
                 )
             )  # fmt: skip
         return found
@@ -131,14 +155,28 @@ class DocumentIndex:
             province: The person's province: a plan of that province goes before another's of the same digits.
         """
         folded = fold(clean(text))
-        for named in self.find_numbers(text):
+        # «nhiệm vụ số 5 trong Chương trình 54»: what has a kind or letters names a document before a bare number does
+        for named in sorted(self.find_numbers(text), key=lambda named: not named.explicit):
             documents = self._by_digits.get(named.digits.lstrip("0"), [])
             if not documents:
-                if named.explicit and (named.kind or len(named.digits) >= 3):
+                if named.explicit:
+                    is_number = named.kind is not None or len(named.digits) >= 3
+                else:
+                    is_number = 3 <= len(named.digits) <= 5 and _says_little(folded)
+                if is_number:
                     return DocumentMatch(named=named, best=None, others=())
                 continue
-            return self._choose(named, documents, folded, province)
+            match = self._choose(named, documents, folded, province)
+            if not named.explicit and not self._is_about(named, match, folded, province):
+                continue  # a house number, a weight: bare digits name a document only where little else is said
+            return replace(match, alone=_says_little(folded))
         return None
+
+    def _is_about(self, named: NamedNumber, match: DocumentMatch, folded: str, province: str) -> bool:
+        """Whether bare digits are a document's number: other words say so too, or there are hardly any."""
+        if match.best is not None and self._agreement(named, match.best, folded, province) >= 1:
+            return True
+        return _says_little(folded)
 
     def _choose(self, named: NamedNumber, documents: list[Document], folded: str, province: str) -> DocumentMatch:
         scored = sorted(
@@ -148,7 +186,7 @@ class DocumentIndex:
         possible = [(score, document) for score, document in scored if score > -50]
         if not possible:
             return DocumentMatch(named=named, best=None, others=())
-        if not named.explicit and possible[0][0] < 1:
+        if not named.explicit and possible[0][0] < 1 and len(possible) > 1:
             return DocumentMatch(named=named, best=None, others=tuple(d for _, d in possible))
         others = tuple(document for _, document in possible[1:])
         tied = len(possible) > 1 and possible[0][0] - possible[1][0] < 0.5

@@ -12,30 +12,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.ranking import Ranker, Ranking
-from knowledge.reading import Reading, light_words
+from knowledge.features import FIRST_AT, KIND_AT, WORDS, Codes, positions
+from knowledge.ranking import Evidence, Ranker, Ranking
+from knowledge.reading import Reading
 from knowledge.schema import Entry
 from knowledge.taxonomy import NATIONAL
 from knowledge.text import fold
 
 FEATURES = (
     "topic", "facet", "facet_of_fact", "entry", "is_fact", "place_said", "place_otherwise", "place_context",
-    "numbers", "numbers_missed", "keywords", "specific",
+    "numbers", "numbers_missed", "keywords", "specific", "covered", "topic_of_fact",
 )  # fmt: skip
 (
     _TOPIC, _FACET, _FACET_OF_FACT, _ENTRY, _IS_FACT, _PLACE_SAID, _PLACE_OTHERWISE, _PLACE_CONTEXT, _NUMBERS,
-    _NUMBERS_MISSED, _KEYWORDS, _SPECIFIC,
+    _NUMBERS_MISSED, _KEYWORDS, _SPECIFIC, _COVERED, _TOPIC_OF_FACT,
 ) = range(len(FEATURES))  # fmt: skip
 DEFAULT_WEIGHTS = {
     "topic": 1.0, "facet": 1.0, "facet_of_fact": 0.2, "entry": 4.0, "is_fact": -2.0, "place_said": 1.0,
     "place_otherwise": -2.0, "place_context": 0.4, "numbers": 1.0, "numbers_missed": -0.3, "keywords": 0.5,
-    "specific": 1.0,
+    "specific": 1.0, "covered": 1.0, "topic_of_fact": 0.7,
 }  # fmt: skip
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _CITED = 2.0  # log-odds for an entry that stands on the document a message names, and for one of that document's topic
 _SAME_TOPIC = 0.8
 _TOP_TOPICS = 3
 _FACTS = 24
+_RARE = 3.0
+_UNKNOWN_RARITY = 7.0
 
 Floats = NDArray[np.float32]
 
@@ -64,7 +67,7 @@ class EntryChooser:
         self.weights = np.asarray([fitted.get(name, DEFAULT_WEIGHTS[name]) for name in FEATURES], dtype=np.float32)
         self._numbers = [numbers_in(" ".join((e.title, e.answer, *e.questions))) for e in ranker.entries]
         self._keywords = [
-            tuple(f" {' '.join(fold(word) for word in light_words(keyword))} " for keyword in e.keywords)
+            tuple(f" {' '.join(fold(word) for word in ranker.light(keyword))} " for keyword in e.keywords)
             for e in ranker.entries
         ]
         self._class = np.asarray([ranker.class_number(e.topic) for e in ranker.entries], dtype=np.int64)
@@ -75,10 +78,38 @@ class EntryChooser:
         self._place = np.asarray([self._places[e.province] for e in ranker.entries], dtype=np.int64)
         self._of_topic: dict[tuple[str, str], tuple[int, ...]] = {}
         self._is_fact = np.asarray([e.kind == "fact" for e in ranker.entries], dtype=bool)
+        self._held = self._words_held()
         self._titles = [
-            frozenset(word for word in light_words(e.title) if ranker.entry_index.rarity(f"w:{word}") > 3.0)
-            for e in ranker.entries
+            self._telling(ranker.light(e.title)) if e.kind == "fact" else frozenset() for e in ranker.entries
         ]
+
+    def _telling(self, words: tuple[str, ...]) -> frozenset[str]:
+        """The words of a title that few entries hold."""
+        rarity = self._ranker.entry_index.rarity(words)
+        return frozenset(word for word, rare in zip(words, rarity, strict=True) if rare > _RARE)
+
+    def _words_held(self) -> Codes:
+        """Every (bare word, entry) pair as one number, ascending: what an entry says in all its texts."""
+        keys = []
+        for number, entry in enumerate(self._ranker.entries):
+            asked = [question for question in entry.questions if question not in self._ranker.left_out]
+            texts = (entry.title, *asked, *entry.keywords, entry.answer, entry.details or "")
+            bare = {WORDS.bare(WORDS.intern(word)) for text in texts for word in self._ranker.light(text)}
+            keys += [(word << FIRST_AT) + number for word in bare]
+        return np.sort(np.asarray(keys, dtype=np.int64))
+
+    def _covered(self, numbers: NDArray[np.int64], evidence: Evidence) -> Floats:
+        """For each entry, the share of the message's telling words that it holds anywhere."""
+        codes = evidence.features.codes
+        bare = codes[(codes >> KIND_AT) == 1]
+        rarity = self._ranker.entry_index.rarity_of(bare)
+        total = float(rarity.sum()) + evidence.features.unknown * _UNKNOWN_RARITY
+        if not len(bare) or total <= 0:
+            return np.zeros(len(numbers), dtype=np.float32)
+        keys = (bare[None, :] - (1 << KIND_AT)) + numbers[:, None]
+        _, held = positions(self._held, keys.ravel())
+        result: Floats = (held.reshape(keys.shape) @ rarity / total).astype(np.float32)
+        return result
 
     def _facet_entries(self, topic: str, province: str) -> tuple[int, ...]:
         """The entries that answer the facets of a topic for a person of ``province``; found once."""
@@ -98,10 +129,12 @@ class EntryChooser:
         found: dict[int, None] = {}
         for number in topics:
             found.update(dict.fromkeys(self._facet_entries(ranking.classes[number], province)))
-        scores = ranking.entry_scores * self._is_fact
-        if len(scores):
-            best = np.argpartition(-scores, min(_FACTS, len(scores) - 1))[:_FACTS]
-            found.update(dict.fromkeys(int(number) for number in best if scores[number] > 0))
+        scores = ranking.evidence.entry_scores
+        facts = np.flatnonzero(scores)
+        facts = facts[self._is_fact[facts]]
+        if len(facts) > _FACTS:
+            facts = facts[np.argpartition(-scores[facts], _FACTS)[:_FACTS]]
+        found.update(dict.fromkeys(facts.tolist()))
         return list(found)
 
     def choose(
@@ -125,7 +158,6 @@ class EntryChooser:
             numbers = list(
                 dict.fromkeys((*numbers, *(ranker.entry_number[e] for e in cited if e in ranker.entry_number)))
             )
-            numbers = [n for n in numbers if ranker.entries[n].id in cited or ranker.entries[n].topic == topic]
         if not numbers:
             return []
         rows = self._features(np.asarray(numbers), reading, ranking, facets, province, said)
@@ -146,12 +178,16 @@ class EntryChooser:
         rows = np.zeros((len(numbers), len(FEATURES)), dtype=np.float32)
         fact = self._is_fact[numbers]
         place = self._place[numbers]
-        rows[:, _TOPIC] = np.maximum(ranking.log_probabilities[self._class[numbers]], -8.0)
+        topic = np.maximum(ranking.log_probabilities[self._class[numbers]], -8.0)
+        rows[:, _TOPIC] = np.where(fact, 0.0, topic)
+        rows[:, _TOPIC_OF_FACT] = np.where(fact, topic, 0.0)
         by_facet = np.asarray([max(-6.0, facets.get(facet, -6.0)) for facet in self._facet_names], dtype=np.float32)
         facet = by_facet[self._facet[numbers]]
         rows[:, _FACET] = np.where(fact, 0.0, facet)
         rows[:, _FACET_OF_FACT] = np.where(fact, facet, 0.0)
-        rows[:, _ENTRY] = ranking.entry_scores[numbers] / max(ranking.entry_most, 1e-6)
+        evidence = ranking.evidence
+        rows[:, _ENTRY] = evidence.entry_scores[numbers]
+        rows[:, _COVERED] = np.where(fact, self._covered(numbers, evidence), 0.0)
         rows[:, _IS_FACT] = fact
         here = self._places.get(said or province, -1)
         elsewhere = (place != 0) & (place != here)
@@ -161,14 +197,16 @@ class EntryChooser:
         else:
             rows[:, _PLACE_CONTEXT] = np.where((place == here) & (place != 0), 1.0, np.where(elsewhere, -1.0, 0.0))
         asked, words, folded = numbers_in(reading.folded), frozenset(reading.words), f" {reading.folded} "
-        for row, number in enumerate(numbers):
-            if self._keywords[number]:
-                rows[row, _KEYWORDS] = min(sum(keyword in folded for keyword in self._keywords[number]), 3)
-            if fact[row]:
-                title = self._titles[number]
-                rows[row, _SPECIFIC] = len(title & words) / max(len(title), 2)
-                if asked:
-                    shared = len(asked & self._numbers[number])
-                    rows[row, _NUMBERS] = min(shared, 3)
-                    rows[row, _NUMBERS_MISSED] = min(len(asked) - shared, 3)
+        keywords = [
+            min(sum([keyword in folded for keyword in self._keywords[number]]), 3) if self._keywords[number] else 0
+            for number in numbers
+        ]
+        rows[:, _KEYWORDS] = keywords
+        rows[:, _SPECIFIC] = [
+            len(title & words) / max(len(title), 2) if (title := self._titles[number]) else 0.0 for number in numbers
+        ]
+        if asked:
+            shared = np.asarray([len(asked & self._numbers[number]) for number in numbers], dtype=np.float32)
+            rows[:, _NUMBERS] = np.where(fact, np.minimum(shared, 3), 0.0)
+            rows[:, _NUMBERS_MISSED] = np.where(fact, np.minimum(len(asked) - shared, 3), 0.0)
         return rows

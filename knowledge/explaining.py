@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 4
 _SIGNAL_NAMES = {
-    "classifier": "bộ phân loại đã học", "topic": "từ ngữ của chủ đề", "entry": "mục tri thức gần nhất",
-    "name": "gọi đúng tên",
+    "classifier": "bộ phân loại đã học", "topic": "từ ngữ của chủ đề",
 }  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from knowledge.classifier import Trained, log_softmax
-from knowledge.features import clause_features, facet_features
-from knowledge.reading import Reading
+from knowledge.features import features_of
+from knowledge.ranking import Evidence
 from knowledge.taxonomy import DEFAULT_FACET
 
 _LAST_CLAUSE = 0.5  # what the last clause counts beside the whole message: people tell first and ask last
@@ -17,18 +17,22 @@ class FacetReader:
     """The trained facet classifier, with the last clause heard once more."""
 
     def __init__(self, trained: Trained) -> None:
-        self._model = trained.facets
-        self.prior = float(trained.fitted.get("facets", {}).get("introduction", -0.4))
+        self._trained = trained
+        self._head = trained.heads.get("facets")
+        fitted = trained.fitted.get("facets", {})
+        self._bias = np.asarray(
+            [float(fitted.get(name, 0.0)) for name in self._head.classes] if self._head else [], dtype=np.float32
+        )
+        self.last_clause = float(fitted.get("last_clause", _LAST_CLAUSE))
 
-    def read(self, reading: Reading) -> dict[str, float]:
+    def read(self, evidence: Evidence) -> dict[str, float]:
         """The log-probability of every facet; only the introduction where nothing was trained."""
-        if self._model is None:
+        if self._head is None:
             return {DEFAULT_FACET: 0.0}
-        scores = self._model.scores(facet_features(reading))
-        asking = [clause for clause in reading.clauses if len(clause) >= _LEAST_CLAUSE]
+        scores = evidence.scores[self._head.columns]
+        asking = [clause for clause in evidence.reading.clauses if len(clause) >= _LEAST_CLAUSE]
         if len(asking) > 1:
-            scores = (1 - _LAST_CLAUSE) * scores + _LAST_CLAUSE * self._model.scores(clause_features(asking[-1]))
-        scores = scores.copy()
-        scores[self._model.classes.index(DEFAULT_FACET)] += self.prior
-        logs = log_softmax(scores.astype(np.float32))
-        return {facet: float(value) for facet, value in zip(self._model.classes, logs, strict=True)}
+            last = self._trained.scores(features_of(asking[-1]))[self._head.columns]
+            scores = (1 - self.last_clause) * scores + self.last_clause * last
+        logs = log_softmax(scores + self._bias)
+        return {facet: float(value) for facet, value in zip(self._head.classes, logs, strict=True)}

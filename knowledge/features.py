@@ -1,59 +1,169 @@
-"""The features of a reading that the classifiers weigh; the same code in training and in the service."""
+"""What a reading is compared by, as numbers: words and pairs with and without diacritics, runs of characters.
+
+Words get a number once and keep it, so that the indexes and the classifiers of one process look a message up together.
+The same code runs in training and in the service.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from knowledge.reading import Reading
 from knowledge.text import fold
 
 BESIDE = 0.5  # what a word looked up beside counts, against one that was typed
-_MAX_CHARACTERS = 420
+MAX_CHARACTERS = 420
+SIZES = (3, 4)  # lengths of the runs of characters
+KINDS = "wubv"  # a word, a bare word, a pair, a bare pair
+KIND_AT = 42
+FIRST_AT = 21
+_CHARACTERS = 40
+_LETTERS = np.full(256, 39, dtype=np.int32)
+for _i, _c in enumerate(" abcdefghijklmnopqrstuvwxyz0123456789/"):
+    _LETTERS[ord(_c)] = _i
+
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
 
-def word_features(words: Sequence[str], beside: Sequence[str] = ()) -> dict[str, float]:
-    """Words and pairs with diacritics (``w:``, ``b:``) and without (``u:``, ``v:``)."""
-    folded = [fold(word) for word in words]
-    found: Counter[str] = Counter()
-    for word, bare in zip(words, folded, strict=True):
-        found[f"w:{word}"] += 1
-        found[f"u:{bare}"] += 1
-    for left, right in pairwise(words):
-        found[f"b:{left} {right}"] += 1
-    for left, right in pairwise(folded):
-        found[f"v:{left} {right}"] += 1
-    result = {term: float(count) ** 0.5 for term, count in found.items()}
-    for word in beside:
-        for term in (f"w:{word}", f"u:{fold(word)}"):
-            result.setdefault(term, BESIDE)
-    for left, right in pairwise(beside):
-        for term in (f"b:{left} {right}", f"v:{fold(left)} {fold(right)}"):
-            result.setdefault(term, BESIDE)
-    return result
+class Words:
+    """A number for every word of our own texts. Grows while indexes are built; asking never adds a word."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._bare: list[int] = []
+
+    def intern(self, word: str) -> int:
+        """The number of a word, given now if it has none."""
+        number = self._numbers.get(word)
+        if number is None:
+            number = self._numbers[word] = len(self.words)
+            self.words.append(word)
+            self._bare.append(number)
+            bare = fold(word)
+            if bare != word:
+                self._bare[number] = self.intern(bare)
+        return number
+
+    def find(self, word: str) -> int:
+        """The number of a word, -1 for none."""
+        return self._numbers.get(word, -1)
+
+    def bare(self, number: int) -> int:
+        """The number of the same word without diacritics."""
+        return self._bare[number]
+
+    def look_up(self, words: Iterable[str]) -> tuple[list[int], list[int]]:
+        """The numbers of words as written and without diacritics; -1 for what no text of ours holds."""
+        find, bare = self._numbers.get, self._bare
+        written, folded = [], []
+        for word in words:
+            number = find(word, -1)
+            written.append(number)
+            folded.append(bare[number] if number >= 0 else find(fold(word), -1))
+        return written, folded
+
+    def term(self, code: int) -> str:
+        """A code as text, e.g. ``b:nhãn hiệu``; the inverse of ``code``."""
+        kind, first, second = code >> KIND_AT, (code >> FIRST_AT) & (2**FIRST_AT - 1), code & (2**FIRST_AT - 1)
+        text = self.words[first]
+        return f"{KINDS[kind]}:{text} {self.words[second]}" if kind >= 2 else f"{KINDS[kind]}:{text}"
+
+    def code(self, term: str) -> int:
+        """The code of a term; its words are given numbers."""
+        kind = KINDS.index(term[0])
+        parts = [self.intern(word) for word in term[2:].split(" ")]
+        return (kind << KIND_AT) | (parts[0] << FIRST_AT) | (parts[1] if kind >= 2 else 0)
 
 
-def character_features(words: Sequence[str]) -> dict[str, float]:
-    """Runs of three to five characters of the text without diacritics, across word borders."""
-    text = f" {' '.join(fold(word) for word in words)} "[:_MAX_CHARACTERS]
-    found: dict[str, float] = {}
-    for size in (3, 4, 5):
-        for start in range(len(text) - size + 1):
-            found[text[start : start + size]] = 1.0
-    return found
+WORDS = Words()
 
 
-def topic_features(reading: Reading) -> tuple[dict[str, float], dict[str, float]]:
-    """Word and character features for the topic classifier."""
-    return word_features(reading.words, reading.beside), character_features(reading.words)
+def term_codes(written: Codes, bare: Codes) -> Codes:
+    """The codes of every word and pair of a row of word numbers; words without a number are left out."""
+    left, right = written[:-1], written[1:]
+    both = (left >= 0) & (right >= 0)
+    bare_left, bare_right = bare[:-1], bare[1:]
+    bare_both = (bare_left >= 0) & (bare_right >= 0)
+    return np.concatenate(
+        (
+            written[written >= 0] << FIRST_AT,
+            (1 << KIND_AT) | (bare[bare >= 0] << FIRST_AT),
+            (2 << KIND_AT) | (left[both] << FIRST_AT) | right[both],
+            (3 << KIND_AT) | (bare_left[bare_both] << FIRST_AT) | bare_right[bare_both],
+        )
+    )
 
 
-def facet_features(reading: Reading) -> tuple[dict[str, float], dict[str, float]]:
-    """Word and character features for the facet classifier: the same, because the wording around the subject counts."""
-    return word_features(reading.words, reading.beside), character_features(reading.words)
+@dataclass(frozen=True)
+class Features:
+    """A message as numbers.
+
+    ``codes`` ascending, with a value each; ``characters``: the runs of characters, ascending; ``unknown``: how many
+    words no text of ours holds, not even without diacritics.
+    """
+
+    codes: Codes
+    values: Floats
+    characters: Codes
+    unknown: int
 
 
-def clause_features(clause: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
-    """The features of one clause, for messages in which only the last part asks."""
-    return word_features(clause), character_features(clause)
+def _distinct(codes: Codes) -> tuple[Codes, Codes]:
+    """The codes ascending, each once, and where each begins among the sorted; ``codes`` is sorted in place."""
+    codes.sort()
+    first = np.empty(len(codes), dtype=bool)
+    first[:1] = True
+    np.not_equal(codes[1:], codes[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
+    return codes[starts], starts
+
+
+def character_codes(words: Sequence[str]) -> Codes:
+    """Runs of three and four characters of the text without diacritics, across word borders; each once."""
+    text = f" {' '.join([fold(word) for word in words])} "[:MAX_CHARACTERS]
+    letters = _LETTERS[np.frombuffer(text.encode("latin-1", "replace"), dtype=np.uint8)].astype(np.int64)
+    run = letters[:-2] * _CHARACTERS**2 + letters[1:-1] * _CHARACTERS + letters[2:]
+    runs = [run + 3 * _CHARACTERS**5]
+    for size in SIZES[1:]:
+        run = run[:-1] * _CHARACTERS + letters[size - 1 :]
+        runs.append(run + size * _CHARACTERS**5)
+    return _distinct(np.concatenate(runs))[0]
+
+
+def features_of(words: Sequence[str], beside: Sequence[str] = ()) -> Features:
+    """The features of words, and of what is looked up beside them."""
+    written, bare = WORDS.look_up(words)
+    bare_numbers = np.asarray(bare, dtype=np.int64)
+    every = term_codes(np.asarray(written, dtype=np.int64), bare_numbers)
+    codes, starts = _distinct(every)
+    values = np.sqrt(np.diff(starts, append=len(every)), dtype=np.float32)
+    if beside:
+        more, more_bare = WORDS.look_up(beside)
+        other, _ = _distinct(term_codes(np.asarray(more, dtype=np.int64), np.asarray(more_bare, dtype=np.int64)))
+        _, said = positions(codes, other)
+        other = other[~said]
+        codes = np.concatenate((codes, other))
+        values = np.concatenate((values, np.full(len(other), BESIDE, dtype=np.float32)))
+        order = np.argsort(codes)
+        codes, values = codes[order], values[order]
+    unknown = len({word for word, number in zip(words, bare, strict=True) if number < 0})
+    return Features(codes, values, character_codes(words), unknown)
+
+
+def reading_features(reading: Reading) -> Features:
+    """The features of a whole message."""
+    return features_of(reading.words, reading.beside)
+
+
+def positions(table: Codes, wanted: Codes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Where each of ``wanted`` stands in the ascending ``table``, and whether it is there."""
+    if not len(table):
+        return np.zeros(len(wanted), dtype=np.int64), np.zeros(len(wanted), dtype=bool)
+    at = np.minimum(np.searchsorted(table, wanted), len(table) - 1)
+    return at, table[at] == wanted

@@ -37,12 +37,14 @@ _SMALL_TALK = ("goodbye", "thanks", "who", "identity", "greeting", "acknowledgem
 
 
 @cache
-def _sensitive() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Kinds with their phrases, padded. Matched with diacritics: «con cho» is no insult."""
-    return tuple(
-        (kind, tuple(f" {phrase.lower()} " for phrase in phrases))
-        for kind, phrases in load_yaml("phrases")["sensitive"].items()
-    )
+def _sensitive() -> dict[str, tuple[tuple[int, str, str], ...]]:
+    """By first word: rank of the kind, kind, phrase (padded). Matched with diacritics: «con cho» is no insult."""
+    found: dict[str, list[tuple[int, str, str]]] = {}
+    for rank, (kind, phrases) in enumerate(load_yaml("phrases")["sensitive"].items()):
+        for phrase in phrases:
+            words = _words(phrase.lower()) or [phrase.lower()]
+            found.setdefault(words[0], []).append((rank, kind, f" {phrase.lower()} "))
+    return {word: tuple(rows) for word, rows in found.items()}
 
 
 @cache
@@ -53,12 +55,16 @@ def _small_talk() -> dict[str, str]:
 
 def find_sensitive(reading: Reading) -> str | None:
     """The kind of sensitive matter a message holds: injection, abuse, danger, politics; None for none."""
-    typed = f" {' '.join(_words(reading.text.lower()))} "
-    restored = f" {' '.join(reading.words)} "
-    for kind, phrases in _sensitive():
-        if any(phrase in typed or phrase in restored for phrase in phrases):
-            return kind
-    return None
+    known = _sensitive()
+    best: tuple[int, str] | None = None
+    for words in (_words(reading.text.lower()), reading.words):
+        text = ""
+        for word in words:
+            for rank, kind, phrase in known.get(word, ()):
+                text = text or f" {' '.join(words)} "
+                if phrase in text and (best is None or rank < best[0]):
+                    best = (rank, kind)
+    return best[1] if best else None
 
 
 def _words(text: str) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from knowledge.reading import Reading
 
@@ -16,12 +18,6 @@ _RETURNS = re.compile(
     r"\b(?:lúc nãy|hồi nãy|ban nãy|khi nãy|quay lại|trở lại|nói trên|vừa rồi|câu trước|ban đầu|lúc đầu|hồi đầu)\b"
 )
 _NEW_SUBJECT = re.compile(r"\b(?:thôi cho hỏi|à thôi|chuyện khác|việc khác|câu khác|cái khác|hỏi thêm về|ngoài ra)\b")
-# log-odds for the topic under discussion, by how many words the message has
-_BY_LENGTH = ((3, 4.5), (5, 3.8), (7, 3.0), (10, 2.2), (16, 1.4), (30, 0.7))
-_POINTING = 1.2
-_RECENT = 0.5
-_RETURN = 2.0
-
 _SPLIT = re.compile(
     r"\?\s+(?=\w)|[.;,!]\s*(?:với lại|voi lai|ngoài ra|ngoai ra|sẵn|san tien|tiện thể|tien the|luôn tiện"
     r"|à mà|còn|con|và cho hỏi"
@@ -31,23 +27,69 @@ _SPLIT = re.compile(
 )
 
 
-def topic_prior(reading: Reading, topic: str | None, recent: Sequence[str]) -> dict[str, float]:
-    """What the conversation adds to the log-probability of topics."""
-    if topic is None:
-        return {}
+# used until ``make train`` has fitted better ones; see ``weigh`` for what each does
+DEFAULT_WEIGHTS = {
+    "subject": 3.0, "subject_length": -1.5, "subject_pointing": 1.0, "subject_new": -2.5, "joint": 0.5,
+    "joint_length": -0.3, "joint_new": -0.5, "outside": -1.0, "outside_length": 0.5,
+    "recent": 0.5, "recent_return": 2.0,
+}  # fmt: skip
+WEIGHTS = tuple(DEFAULT_WEIGHTS)
+_USUAL_WORDS = 6.0
+_EARLIER_CHARACTERS = 240  # how much of the message before is read again
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What the conversation adds to the scores of the classes.
+
+    ``subject`` is the topic under discussion and ``bonus`` its log-odds; ``recent`` those of the topics before it;
+    ``outside`` is added to everything that is not ours; ``joint``: how much the reading of this message together with
+    the one before it counts.
+    """
+
+    subject: str | None
+    bonus: float
+    recent: dict[str, float]
+    outside: float
+    joint: float
+
+
+def marks_of(reading: Reading) -> tuple[float, float, float, float]:
+    """How long a message is (log of its words over six), and whether it points back, changes the subject, returns."""
     words = " ".join(reading.words)
-    size = len(reading.words)
-    bonus = next((value for limit, value in _BY_LENGTH if size <= limit), 0.3)
-    if _NEW_SUBJECT.search(words):
-        bonus = 0.3
-    elif size <= 16 and _POINTS_BACK.search(words):
-        bonus += _POINTING
-    prior = {topic: bonus}
-    returns = _RETURNS.search(" ".join((*reading.words, *reading.beside))) is not None
-    for earlier in recent:
-        if earlier != topic:
-            prior[earlier] = (_RETURN if returns else 0.0) + _RECENT
-    return prior
+    return (
+        math.log(max(len(reading.words), 1) / _USUAL_WORDS), float(_POINTS_BACK.search(words) is not None),
+        float(_NEW_SUBJECT.search(words) is not None),
+        float(_RETURNS.search(" ".join((*reading.words, *reading.beside))) is not None),
+    )  # fmt: skip
+
+
+def weigh(marks: tuple[float, float, float, float], weights: Mapping[str, float]) -> dict[str, float]:
+    """What a follow-up with these marks adds: to the subject, the joint reading, what is not ours, recent topics."""
+    length, pointing, new, returns = marks
+    return {
+        "bonus": weights["subject"] + weights["subject_length"] * length + weights["subject_pointing"] * pointing
+        + weights["subject_new"] * max(new, returns),
+        "joint": max(
+            0.0, weights["joint"] + weights["joint_length"] * length + weights["joint_new"] * max(new, returns)
+        ),
+        "outside": weights["outside"] + weights["outside_length"] * length,
+        "recent": weights["recent"] + weights["recent_return"] * returns,
+    }  # fmt: skip
+
+
+def earlier_turns(reading: Reading, topic: str | None, recent: Sequence[str], weights: Mapping[str, float]) -> Earlier:
+    """What earlier turns say about this message."""
+    parts = weigh(marks_of(reading), weights)
+    return Earlier(
+        topic, parts["bonus"], {other: parts["recent"] for other in recent if other != topic}, parts["outside"],
+        parts["joint"],
+    )  # fmt: skip
+
+
+def together(before: str, text: str) -> str:
+    """Two messages as one text."""
+    return f"{before[-_EARLIER_CHARACTERS:]}. {text}"
 
 
 def split_questions(reading: Reading) -> tuple[str, str] | None:

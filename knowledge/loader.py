@@ -110,8 +110,7 @@ def _split_markdown(text: str) -> tuple[str, str, str | None]:
     return front + "\n", answer.strip(), details.strip() or None
 
 
-def _read_entry(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    text = path.read_text(encoding="utf-8")
+def _read_entry(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
     front, answer, details = _split_markdown(text)
     data, lines = _parse_yaml(front, first_line=2)
     body_line = front.count("\n") + 3
@@ -119,12 +118,12 @@ def _read_entry(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     return {**data, "id": f"{path.parent.name}/{path.stem}", "answer": answer, "details": details}, lines
 
 
-def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    return _parse_yaml(path.read_text(encoding="utf-8"), first_line=1)
+def _read_topic(_path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
+    return _parse_yaml(text, first_line=1)
 
 
-def _read_with_id(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    data, lines = _read_yaml(path)
+def _read_with_id(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
+    data, lines = _parse_yaml(text, first_line=1)
     return {**data, "id": path.stem}, lines
 
 
@@ -141,14 +140,25 @@ def _sources(root: Path) -> Iterator[tuple[Path, type[Record]]]:
 
 
 def load_content(root: Path = ROOT) -> Content:
-    """Read every content file below ``root``; a broken file becomes problems and never hides the others."""
+    """Read every content file below ``root``; a broken file becomes problems and never hides the others.
+
+    A file that is taken away between the listing and the reading counts as never there.
+    """
     content = Content()
     for path, model in _sources(root):
         relative = path.relative_to(root).as_posix()
         lines: dict[str, int] = {}
         try:
-            reader = _read_entry if model is Entry else _read_yaml if model is Topic else _read_with_id
-            data, lines = reader(path)
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            content.problems.append(Problem(relative, 1, f"cannot be read: {error.strerror}"))
+            continue
+        try:
+            text = raw.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+            reader = _read_entry if model is Entry else _read_topic if model is Topic else _read_with_id
+            data, lines = reader(path, text)
             record = model.model_validate(data)
         except _ContentError as error:
             content.problems.append(Problem(relative, error.line, str(error)))
@@ -161,6 +171,6 @@ def load_content(root: Path = ROOT) -> Content:
                 message = issue["msg"].removeprefix("Value error, ")
                 content.problems.append(Problem(relative, lines.get(key, 1), f"{where}: {message}".removeprefix(": ")))
         else:
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            sha256 = hashlib.sha256(raw).hexdigest()
             content.files.append(LoadedFile(record=record, path=relative, sha256=sha256))
     return content

@@ -1,13 +1,14 @@
 """Which topic, referral card or nothing at all a reading is about: several signals, fused by learned weights.
 
-Signals, each one number a class: the trained classifier; BM25 over everything people are known to say about a class;
-the best matching entry with its answer text; the longest name that stands in the message word for word.
+Signals, each one number a class: the trained classifier, and BM25 over everything people are known to say about a
+class. The nearest entry of each topic speaks for topics that were published after the training.
 """
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,16 +17,24 @@ from numpy.typing import NDArray
 
 from knowledge.base import KnowledgeBase
 from knowledge.classifier import Trained, load_trained, log_softmax
-from knowledge.features import topic_features, word_features
+from knowledge.features import Features, features_of, reading_features
+from knowledge.followups import Earlier
 from knowledge.reading import Reading, light_words, load_yaml
-from knowledge.search import Index
+from knowledge.search import Index, TextCollector
 
 OFFTOPIC = "off"
 BARE = "bare"  # a question that names no matter: a follow-up where there is something to follow
-SIGNALS = ("classifier", "topic", "entry", "name")
+SIGNALS = ("classifier", "topic")
 # used until ``make train`` has fitted better ones
-DEFAULT_WEIGHTS = {"classifier": 1.0, "topic": 3.0, "entry": 2.0, "name": 0.8}
+DEFAULT_WEIGHTS = {"classifier": 0.8, "topic": 6.0}
 
+_LONG = 14  # from so many words on a message is also weighed part by part
+_PART = 5  # least words of a part
+_WINDOW, _STEP = 14, 8  # parts of a long message without punctuation
+_MOST_PARTS = 8
+_LEAST_JOINT = -10.0
+_MANY = 8_000  # from so many entries on only those of the likeliest topics are weighed in full
+_LIKELY = 8
 _SLOT = re.compile(r"\{\w+\}")
 
 Floats = NDArray[np.float32]
@@ -37,24 +46,69 @@ def reference_class(card: str) -> str:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What a message shows, whatever was said before it.
+
+    ``signals``: signals × classes; ``scores``: the classifiers' columns over the whole message, ``parts`` over each
+    part of a long one, in order (parts × columns). ``entry_scores``: 0 to about 1 by entry.
+    """
+
+    reading: Reading
+    signals: Floats
+    scores: Floats
+    parts: Floats
+    features: Features
+    entry_scores: Floats
+
+
+@dataclass(frozen=True)
 class Ranking:
-    """Every class with its log-probability, and the signals they come from (signals × classes)."""
+    """Every class with its log-probability, and what they come from."""
 
     classes: tuple[str, ...]
     log_probabilities: Floats
-    signals: Floats
-    coverage: float
-    entry_scores: Floats
-    entry_most: float
+    evidence: Evidence
+
+    @property
+    def signals(self) -> Floats:
+        """Signals × classes."""
+        return self.evidence.signals
+
+    @property
+    def coverage(self) -> float:
+        """How much of the message the best class's own texts hold, 0 to 1."""
+        return float(self.evidence.signals[SIGNALS.index("topic")].max(initial=0.0))
 
     @cached_property
     def order(self) -> list[int]:
         """Class numbers, likeliest first."""
-        return [int(i) for i in np.argsort(-self.log_probabilities, kind="stable")]
+        found: list[int] = np.argsort(-self.log_probabilities, kind="stable").tolist()
+        return found
 
     def probability(self, number: int) -> float:
         """The probability of a class."""
         return float(np.exp(self.log_probabilities[number]))
+
+
+def parts_of(reading: Reading) -> list[tuple[str, ...]]:
+    """The parts of a long message that are weighed by themselves; none where it is short."""
+    if len(reading.words) < _LONG:
+        return []
+    parts: list[tuple[str, ...]] = []
+    for clause in reading.clauses:
+        if parts and (len(parts[-1]) < _PART or len(clause) < 3):
+            parts[-1] = (*parts[-1], *clause)
+        else:
+            parts.append(clause)
+    if len(parts) > 1 and len(parts[-1]) < _PART:
+        parts[-2:] = [(*parts[-2], *parts[-1])]
+    cut: list[tuple[str, ...]] = []
+    for part in parts:
+        if len(part) <= _WINDOW + _STEP:
+            cut.append(part)
+        else:
+            cut += [part[at : at + _WINDOW] for at in range(0, len(part) - _WINDOW + _STEP, _STEP)]
+    return cut[-_MOST_PARTS:] if len(cut) > 1 else []
 
 
 @dataclass(frozen=True)
@@ -70,22 +124,38 @@ class Ranker:
         self, knowledge: KnowledgeBase, trained: Trained | None = None, *, left_out: frozenset[str] = frozenset()
     ) -> None:
         self.knowledge = knowledge
+        self.left_out = left_out
         self.trained = trained or load_trained()
         self.classes: tuple[str, ...] = (
             *knowledge.topics, *(reference_class(card) for card in knowledge.referrals), BARE, OFFTOPIC,
         )  # fmt: skip
         self.topic_count = len(knowledge.topics)
         self._number = {label: number for number, label in enumerate(self.classes)}
+        self._cut: dict[str, tuple[str, ...]] = {}
         self._build_topics(left_out)
         self._build_entries(left_out)
-        self._build_names()
-        self._map_classifier()
+        self.map_classifier()
         # weights fitted beside the classifier say nothing about the others where there is none
-        fitted = self.trained.fitted.get("fusion", {}) if self.trained.topics else {}
+        fitted = self.trained.fitted.get("fusion" if "topics" in self.trained.heads else "fusion_untrained", {})
+        self.use(fitted)
+
+    def use(self, fitted: Mapping[str, float]) -> None:
+        """Weigh the signals by fitted weights; for the training."""
         self.weights = np.asarray([fitted.get(name, DEFAULT_WEIGHTS[name]) for name in SIGNALS], dtype=np.float32)
         self.bias_refusal = float(fitted.get("bias_refusal", 0.0))
         self.bias_bare = float(fitted.get("bias_bare", 0.0))
         self.bias_off = float(fitted.get("bias_off", 0.0))
+
+    def light(self, text: str) -> tuple[str, ...]:
+        """The words of a text of ours; every text stands in several indexes, and is cut once."""
+        found = self._cut.get(text)
+        if found is None:
+            found = self._cut[text] = light_words(text)
+        return found
+
+    def built(self) -> None:
+        """Forget what was only needed while building."""
+        self._cut.clear()
 
     # -- building ---------------------------------------------------------------------------------------------------
 
@@ -93,85 +163,79 @@ class Ranker:
         knowledge = self.knowledge
         for topic in knowledge.topics.values():
             for text in (topic.label, *topic.names, *topic.situations):
-                yield _Row(topic.id, light_words(text))
+                yield _Row(topic.id, self.light(text))
         for entry in knowledge.entries.values():
             if entry.topic not in self._number:
                 continue
             for text in (entry.title, *entry.questions):
                 if text not in left_out:
-                    yield _Row(entry.topic, light_words(text))
+                    yield _Row(entry.topic, self.light(text))
         for topic_id, phrases in load_yaml("cues").items():
             if topic_id in self._number:
                 for phrase in phrases:
-                    yield _Row(topic_id, light_words(phrase))
+                    yield _Row(topic_id, self.light(phrase))
         for label, templates in load_yaml("situations")["topics"].items():
             if label in self._number:
                 for template in templates:
-                    yield _Row(label, light_words(_SLOT.sub(" ", template)))
+                    yield _Row(label, self.light(_SLOT.sub(" ", template)))
         for card in knowledge.referrals.values():
             for text in (card.title, *card.questions, *card.keywords):
-                yield _Row(reference_class(card.id), light_words(text))
+                yield _Row(reference_class(card.id), self.light(text))
         for phrases in load_yaml("facets").values():
             for phrase in phrases:
-                yield _Row(BARE, light_words(phrase))
+                yield _Row(BARE, self.light(phrase))
         for phrases in load_yaml("offtopic").values():
             for phrase in phrases:
-                yield _Row(OFFTOPIC, light_words(phrase))
+                yield _Row(OFFTOPIC, self.light(phrase))
 
     def _build_topics(self, left_out: frozenset[str]) -> None:
         """One text a class: everything people are known to say about it, and nothing of the answers."""
-        by_class: list[dict[str, float]] = [{} for _ in self.classes]
+        texts = TextCollector()
         for row in self._phrases(left_out):
-            target = by_class[self._number[row.label]]
-            for term, count in word_features(row.words).items():
-                target[term] = target.get(term, 0.0) + count
-        self._topic_index = Index(by_class)
+            texts.add(self._number[row.label], row.words)
+        self._topic_index = Index(texts, len(self.classes))
 
     def _build_entries(self, left_out: frozenset[str]) -> None:
         self.entries = [e for e in self.knowledge.entries.values() if e.topic in self._number]
         self.entries.sort(key=lambda e: (self._number[e.topic], e.id))
-        rows = []
-        for entry in self.entries:
-            terms: dict[str, float] = {}
-            for text, weight in (
-                (entry.title, 2.0), *((q, 1.0) for q in entry.questions if q not in left_out),
-                (" ; ".join(entry.keywords), 1.5),
-                (entry.answer, 0.5),
-            ):  # fmt: skip
-                for term, count in word_features(light_words(text)).items():
-                    terms[term] = terms.get(term, 0.0) + weight * count
-            rows.append(terms)
-        self.entry_index = Index(rows)
+        texts = TextCollector()
+        for number, entry in enumerate(self.entries):
+            texts.add(number, self.light(entry.title), 2.0)
+            for question in entry.questions:
+                if question not in left_out:
+                    texts.add(number, self.light(question))
+            texts.add(number, self.light(" ; ".join(entry.keywords)), 1.5)
+            texts.add(number, self.light(entry.answer), 0.5)
+        self.entry_index = Index(texts, len(self.entries))
         self.entry_number = {entry.id: number for number, entry in enumerate(self.entries)}
         labels = np.asarray([self._number[e.topic] for e in self.entries], dtype=np.int32)
         self._entry_starts = np.searchsorted(labels, np.arange(self.topic_count))
         self._entry_empty = np.bincount(labels, minlength=self.topic_count)[: self.topic_count] == 0
 
-    def _build_names(self) -> None:
-        """Names and cues of two words or more, by their bare form, with the classes they name."""
-        self._names: dict[str, dict[int, float]] = {}
-        for topic in self.knowledge.topics.values():
-            for name in (topic.label, *topic.names):
-                self._add_name(name, topic.id, 1.0)
-        for topic_id, phrases in load_yaml("cues").items():
-            if topic_id in self._number:
-                for phrase in phrases:
-                    self._add_name(phrase, topic_id, 1.0)
-        for card in self.knowledge.referrals.values():
-            for keyword in card.keywords:
-                self._add_name(keyword, reference_class(card.id), 1.0)
-        self._longest_name = max((key.count(" ") + 1 for key in self._names), default=1)
-
-    def _add_name(self, name: str, label: str, weight: float) -> None:
-        words = light_words(name)
-        if 2 <= len(words) <= 7:
-            self._names.setdefault(" ".join(words), {})[self._number[label]] = weight
-
-    def _map_classifier(self) -> None:
-        model = self.trained.topics
-        trained = {label: i for i, label in enumerate(model.classes)} if model else {}
-        self._trained_at = np.asarray([trained.get(label, -1) for label in self.classes], dtype=np.int32)
+    def map_classifier(self) -> None:
+        """Find the classifier's column of every class."""
+        head = self.trained.heads.get("topics")
+        at = {label: head.start + i for i, label in enumerate(head.classes)} if head else {}
+        self._trained_at = np.asarray([at.get(label, -1) for label in self.classes], dtype=np.int32)
         self._untrained = self._trained_at < 0
+        self._columns = head.columns if head else slice(0, 0)
+
+    def is_untrained(self, number: int) -> bool:
+        """Whether the classifier does not know a class: one published after the training."""
+        return bool(self._untrained[number]) and "topics" in self.trained.heads
+
+    def with_trained(self, trained: Trained) -> Ranker:
+        """The same indexes with other classifiers of the same shape; for the training."""
+        other = copy.copy(self)
+        other.trained = trained
+        other.map_classifier()
+        return other
+
+    def with_weights_of(self, trained: Trained) -> Ranker:
+        """The same indexes, weighing a classifier's opinion as ``trained`` does; for leaving questions out."""
+        other = copy.copy(self)
+        other.use(trained.fitted.get("fusion", {}))
+        return other
 
     def forget(self, label: str) -> None:
         """Treat a class as unknown to the classifier, as one published after the training is. For tests."""
@@ -184,65 +248,95 @@ class Ranker:
         """The number of a class."""
         return self._number[label]
 
-    def signals(self, reading: Reading) -> tuple[Floats, Floats, float]:
-        """The signals (signals × classes), the entries' scores and what an entry holding everything would get."""
-        words, characters = topic_features(reading)
+    def look(self, reading: Reading) -> Evidence:
+        """Everything the indexes and the classifiers say about a message."""
+        features = reading_features(reading)
+        parts = [features_of(part) for part in parts_of(reading)] if self.trained.heads else []
         count = len(self.classes)
-        result = np.zeros((len(SIGNALS), count), dtype=np.float32)
-        if self.trained.topics is not None:
-            scores = self.trained.topics.log_probabilities((words, characters))
-            result[0] = np.where(self._untrained, 0.0, scores[self._trained_at])
-        topic_scores, topic_most = self._topic_index.scores(words)
-        result[1] = topic_scores / max(topic_most, 1e-6)
-        entry_scores, entry_most = self.entry_index.scores(words)
+        signals = np.zeros((len(SIGNALS), count), dtype=np.float32)
+        scores, by_part = self._classify(features, parts, signals)
+        topic_scores, most = self._topic_index.scores(features)
+        signals[1] = topic_scores / max(most, 1e-6)
+        if len(self.entries) <= _MANY:
+            entry_scores, most = self.entry_index.scores(features)
+        else:
+            entry_scores, most = self.entry_index.scores_near(features, self._likely_ranges(signals))
+        entry_scores /= max(most, 1e-6)
+        if "topics" in self.trained.heads and self._untrained.any():
+            self._stand_in(signals, entry_scores)
+        return Evidence(reading, signals, scores, by_part, features, entry_scores)
+
+    def _likely_ranges(self, signals: Floats) -> list[tuple[int, int]]:
+        """The rows of the entries of the likeliest topics."""
+        scores = (self.weights @ signals)[: self.topic_count]
+        best = np.argpartition(-scores, min(_LIKELY, self.topic_count - 1))[:_LIKELY]
+        ends = np.append(self._entry_starts, len(self.entries))
+        return sorted((int(ends[number]), int(ends[number + 1])) for number in best)
+
+    def _classify(self, features: Features, parts: Sequence[Features], signals: Floats) -> tuple[Floats, Floats]:
+        """The classifiers over the whole and over the parts; fills the first signal."""
+        trained = self.trained
+        if "topics" not in trained.heads:
+            return np.zeros(0, dtype=np.float32), np.zeros((0, 0), dtype=np.float32)
+        scores = trained.scores(features)
+        by_part = np.stack([trained.scores(part) for part in parts]) if parts else scores[None][:0]
+        whole = log_softmax(scores[self._columns])
+        signals[0] = np.where(self._untrained, 0.0, whole[self._trained_at - self._columns.start])
+        return scores, by_part
+
+    def _stand_in(self, signals: Floats, entry_scores: Floats) -> None:
+        """A class published after the training has no classifier: its other signals, beside the best, speak for it."""
+        known = ~self._untrained
+        others = signals[1].copy()
         if len(entry_scores):
             best = np.maximum.reduceat(entry_scores, np.minimum(self._entry_starts, len(entry_scores) - 1))
             best[self._entry_empty] = 0.0
-            result[2, : self.topic_count] = best / max(entry_most, 1e-6)
-        self._name_signal(reading, result[3])
-        if self._untrained.any():
-            self._stand_in(result)
-        return result, entry_scores, entry_most
+            others[: self.topic_count] += best
+        lead = 12.0 * np.minimum(others[self._untrained] - float(others[known].max(initial=0.0)), 0.15) - 0.5
+        top = float(signals[0][known].max(initial=-1.0)) if known.any() else 0.0
+        signals[0][self._untrained] = top + lead
 
-    def _stand_in(self, result: Floats) -> None:
-        """A class published after the training has no classifier: its other signals, beside the best, speak for it."""
-        known = ~self._untrained
-        others = result[1:3].sum(axis=0)
-        best_known = float(others[known].max(initial=0.0))
-        top = float(result[0][known].max(initial=-1.0)) if known.any() else 0.0
-        result[0][self._untrained] = top + 12.0 * np.minimum(others[self._untrained] - best_known, 0.15) - 0.5
-
-    def _name_signal(self, reading: Reading, into: Floats) -> None:
-        words = reading.words
-        size = len(words)
-        for start in range(size):
-            for length in range(min(self._longest_name, size - start), 1, -1):
-                found = self._names.get(" ".join(words[start : start + length]))
-                if found:
-                    for number, weight in found.items():
-                        into[number] = max(into[number], weight * length)
-                    break
-        np.log1p(into, out=into)
-
-    def rank(
-        self, reading: Reading, *, prior: Mapping[str, float] | None = None, subject: str | None = None
-    ) -> Ranking:
-        """Every class with its probability; ``prior`` adds to the log-probability of classes by name.
-
-        ``subject`` is the topic under discussion; what names no matter goes to it.
-        """
-        signals, entry_scores, entry_most = self.signals(reading)
-        scores = self.weights @ signals
+    def fuse(self, evidence: Evidence) -> Floats:
+        """One unnormalised log-probability a class, from this message alone."""
+        scores: Floats = self.weights @ evidence.signals
         scores[self.topic_count : -2] += self.bias_refusal
         scores[-2] += self.bias_bare
         scores[-1] += self.bias_off
+        return scores
+
+    def rank(
+        self, evidence: Evidence, *, prior: Mapping[str, float] | None = None, earlier: Earlier | None = None,
+        joint: Evidence | None = None,
+    ) -> Ranking:  # fmt: skip
+        """Every class with its probability.
+
+        Args:
+            evidence: What the message shows by itself.
+            prior: Log-odds to add to classes by name.
+            earlier: What the conversation adds.
+            joint: What the message shows together with the one before it.
+        """
+        scores = self.fuse(evidence)
         for label, bonus in (prior or {}).items():
             if label in self._number:
                 scores[self._number[label]] += bonus
-        if subject is not None and subject in self._number:
+        if earlier is not None:
+            together = log_softmax(self.fuse(joint)) if joint is not None else None
+            scores = self.add_earlier(scores, earlier, together)
+        return Ranking(self.classes, log_softmax(scores), evidence)
+
+    def add_earlier(self, scores: Floats, earlier: Earlier, joint: Floats | None) -> Floats:
+        """Scores with what the conversation adds; ``joint`` are log-probabilities."""
+        scores = log_softmax(scores)
+        if joint is not None:
+            scores += np.float32(earlier.joint) * np.maximum(joint, _LEAST_JOINT)
+        scores[self.topic_count :] += earlier.outside
+        for label, bonus in earlier.recent.items():
+            if label in self._number:
+                scores[self._number[label]] += bonus
+        if earlier.subject is not None and earlier.subject in self._number:
             # what names no matter is about the matter under discussion
-            at = self._number[subject]
-            scores[at] = np.logaddexp(scores[at], scores[-2])
+            at = self._number[earlier.subject]
+            scores[at] = np.logaddexp(scores[at] + earlier.bonus, scores[-2])
             scores[-2] = -30.0
-        coverage = float(signals[1].max(initial=0.0))
-        return Ranking(self.classes, log_softmax(scores), signals, coverage, entry_scores, entry_most)
+        return scores

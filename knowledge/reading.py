@@ -87,6 +87,10 @@ class PhraseTable:
         for rows in self._by_first.values():
             rows.sort(key=lambda row: -len(row[0]))
 
+    def __contains__(self, word: str) -> bool:
+        """Whether some phrase begins with ``word``."""
+        return word in self._by_first
+
     def at(self, tokens: Sequence[str], position: int) -> tuple[int, tuple[str, ...]] | None:
         """Length and values of the longest phrase that starts at ``position``; None when none does."""
         for key, values in self._by_first.get(tokens[position], ()):
@@ -238,6 +242,8 @@ def light_words(text: str) -> tuple[str, ...]:
     """The words of a text of our own: one form, short forms spelled out, nothing mended or set aside."""
     tokens = _in_place(words(_AMPERSAND.sub("", text)))
     table = _abbreviations()
+    if not any(token in table for token in tokens):
+        return tuple(tokens)
     result: list[str] = []
     position = 0
     while position < len(tokens):
@@ -260,7 +266,7 @@ def _read_clause(tokens: list[str], steps: list[Step]) -> tuple[list[str], list[
     return restored, beside
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=64)
 def read(text: str) -> Reading:
     """Read a message; the same text always reads the same."""
     cleaned = _AMPERSAND.sub("", clean(text))

@@ -27,7 +27,7 @@ LANGUAGE_FILE = Path(__file__).with_name("weights") / "language.json"
 _BACKOFF = 0.35  # what a pair never seen is worth beside its words' own frequency
 _COST_SLIP = 4.2  # one letter wrong, missing or swapped
 _COST_TONE = 2.2  # the same letters, another diacritic, where what was typed is no word we know
-_COST_KNOWN = 6.5  # another tone than the one typed, though both are words: only where its neighbours leave no doubt
+_COST_KNOWN = 8.5  # another tone than the one typed, though both are words: only where its neighbours leave no doubt
 _COST_UNKNOWN_SYLLABLE = 5.0
 _COST_UNKNOWN = 9.0
 _COST_BARE = 1.2  # leaving a word bare in a message without diacritics
@@ -107,6 +107,7 @@ class Speller:
         self.language = language
         self._keep = keep
         self._log_total = math.log(language.total + 1)
+        self._costs = {word: self._log_total - math.log(count) for word, count in language.words.items()}
         self._accented = [word for word in language.words if len(word) > 2 and word.isalpha()]
         self._bare = [bare for bare in language.readings if len(bare) > 2 and bare.isalpha()]
         self._bare_counts = {
@@ -254,8 +255,8 @@ class Speller:
     # -- the likeliest sequence -------------------------------------------------------------------------------------
 
     def _word_cost(self, word: str) -> float:
-        count = self.language.words.get(word)
-        return self._log_total - math.log(count) if count else self._log_total + 2.0
+        cost = self._costs.get(word)
+        return self._log_total + 2.0 if cost is None else cost
 
     def _best_path(self, options: list[list[tuple[str, float]]]) -> list[str]:
         language = self.language

@@ -11,6 +11,7 @@ _WORD = re.compile(r"[^\W_]+(?:[./-][^\W_]+)*")
 _INVISIBLE = re.compile(r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
 _VOWELS = "aăâeêioôơuưy"
+_WORD_LENGTH = 16
 
 
 def clean(text: str) -> str:
@@ -40,11 +41,20 @@ def same_tone_place(word: str) -> str:
     return base + tone
 
 
-@lru_cache(maxsize=100_000)
 def fold(text: str) -> str:
-    """Lower case without any diacritics; ``đ`` becomes ``d``, which Unicode decomposition alone does not do."""
+    """Lower case without any diacritics; ``đ`` becomes ``d``, which Unicode decomposition alone does not do.
+
+    Words are remembered, whole messages are not: what people write does not stay in memory.
+    """
+    return _fold_word(text) if len(text) <= _WORD_LENGTH else _fold(text)
+
+
+def _fold(text: str) -> str:
     decomposed = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
     return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+_fold_word = lru_cache(maxsize=50_000)(_fold)
 
 
 def words(text: str) -> list[str]:

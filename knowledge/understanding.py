@@ -18,14 +18,16 @@ import numpy as np
 from knowledge.base import KnowledgeBase
 from knowledge.classifier import Trained
 from knowledge.documents import DocumentMatch
-from knowledge.entries import FEATURES, Choice, EntryChooser, numbers_in
+from knowledge.entries import FEATURES, Choice, EntryChooser
 from knowledge.explaining import explain
 from knowledge.facets import FacetReader
 from knowledge.fixed import find_sensitive, find_small_talk
-from knowledge.followups import split_questions, topic_prior
+from knowledge.followups import DEFAULT_WEIGHTS as CONTEXT_WEIGHTS
+from knowledge.followups import earlier_turns, split_questions, together
+from knowledge.outcome import confidence_features, outside_features, probability
 from knowledge.places import find_province
-from knowledge.ranking import BARE, OFFTOPIC, Ranker, Ranking
-from knowledge.reading import Reading, load_yaml, read
+from knowledge.ranking import Ranker, Ranking
+from knowledge.reading import Reading, light_words, load_yaml, read
 from knowledge.schema import Document, Entry
 from knowledge.taxonomy import NATIONAL, SOURCES_FACET
 from knowledge.text import fold
@@ -61,13 +63,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class QuestionContext:
-    """What is known before the message is read."""
+    """What is known before the message is read. ``question`` is what the person asked last."""
 
     province: str = NATIONAL
     audience: str | None = None
     topic: str | None = None
     facet: str | None = None
     recent_topics: tuple[str, ...] = ()
+    question: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,15 +102,18 @@ class Thresholds:
     """Where an answer becomes a question, and a question a refusal: probabilities between 0 and 1.
 
     ``answer``: least confidence for an answer; ``clarify``: least confidence for a question back; ``outside``: the
-    share of probability on other matters from which on a message is refused; ``runner_up``: least probability of
-    another topic to be offered beneath an answer; ``second``: least confidence of each half of a double question;
-    ``offered``: least probability of a topic to be offered beneath a refusal;
-    ``fact_of_document``: how much of the message an entry must explain to answer in place of the document's card.
+    probability that it is not ours from which on a message is refused; ``outside_context`` and ``answer_context``: the
+    same inside a conversation, where what was said before breaks a tie; ``runner_up``: least probability of another
+    topic to be offered beneath an answer; ``second``: least confidence of each half of a double question; ``offered``:
+    least probability of a topic to be offered beneath a refusal; ``fact_of_document``: how much of the message an entry
+    must explain to answer in place of the document's card.
     """
 
     answer: float = 0.5
     clarify: float = 0.25
     outside: float = 0.5
+    outside_context: float = 0.75
+    answer_context: float = 0.25
     runner_up: float = 0.02
     second: float = 0.7
     offered: float = 0.04
@@ -115,10 +121,22 @@ class Thresholds:
 
 
 ENTRY_FEATURE = FEATURES.index("entry")
-_DEFAULT_CALIBRATION = (3.0, 2.0, -2.0, 1.0, -1.5)
-# asked for as a word of its own: the register does not know who signed
-_ASKS_MORE = frozenset({"ký"})
+_BARE_NUMBER = 2  # words beside which a number without a kind is looked at twice
+_DEFAULT_CALIBRATION = (1.0, 0.5, -0.4, 1.0, 0.0)
+_LEAST_CARD = 0.12  # least probability of a referral card to be named
+_CARD_BESIDE_OFF = 0.25  # and at least this much of the probability that it is nobody's we know
+_DEFAULT_OUTCOME = (0.8, -0.3, -0.2, -1.0, 0.0, 0.0, 0.0, 0.0)
+# who signed: the register knows the issuer; an entry answers only where it tells the signer
+_SIGNATURE = frozenset({"ai", "ký", "ra", "người"})
 _DOCUMENT_FACETS = frozenset({"muc-ho-tro", "ho-so", "doi-tuong", "thu-tuc", "chi-phi"})
+
+
+def _one_a_topic(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The best candidate of each topic, at most five."""
+    best: dict[str, Candidate] = {}
+    for candidate in candidates:
+        best.setdefault(candidate.topic, candidate)
+    return tuple(best.values())[:5]
 
 
 class Understander:
@@ -134,8 +152,12 @@ class Understander:
         self.thresholds = thresholds or Thresholds(**fitted.get("thresholds", {}))
         self.facets = FacetReader(self.ranker.trained)
         self.entries = EntryChooser(self.ranker)
+        self.ranker.built()
         self._about_documents = frozenset(load_yaml("phrases")["about_documents"])
         self._calibration = tuple(fitted.get("calibration", _DEFAULT_CALIBRATION))
+        self._outcome = tuple(fitted.get("outcome", _DEFAULT_OUTCOME))
+        self._outcome_context = tuple(fitted.get("outcome_context", self._outcome))
+        self._context = {**CONTEXT_WEIGHTS, **fitted.get("context", {})}
 
     # -- the decisions, in order ------------------------------------------------------------------------------------
 
@@ -157,9 +179,13 @@ class Understander:
         match = register.find(text, province=province)
         if match is None and reading.decoded:
             match = register.find(" ".join(reading.words), province=province)
-        if match and (decided := self._document(match, reading, province, said)):
-            return self._finish(decided, reading, said)
+        # a bare number may count anything: it names a document only where the message may be ours
+        bare = match is not None and match.named.kind is None and not match.alone and len(reading.words) > _BARE_NUMBER
+        if match and not bare and (found := self._document(match, reading, province, said)):
+            return self._finish(found, reading, said)
         decided, ranking = self._decide(reading, context, province, said)
+        if match and bare and decided.outcome is Outcome.ANSWER:
+            decided = self._document(match, reading, province, said) or decided
         decided = self._with_second(decided, reading, context, province, said)
         return self._finish(decided, reading, said, ranking)
 
@@ -178,13 +204,18 @@ class Understander:
         if match.best is None and not match.others:
             decided, _ = self._decide(reading, QuestionContext(province), province, said)
             entry = self.knowledge.entries.get(decided.article or "")
-            if entry and match.named.digits.lstrip("0") in numbers_in(f"{entry.title} {entry.answer}"):
+            told = self.knowledge.register.find_numbers(f"{entry.title}. {entry.answer}") if entry else []
+            if any(match.named.is_told_by(number) for number in told):
                 return None
             return Understanding(Outcome.NO_ANSWER, 0.9, reason=Reason.NOT_IN_KB, document=match)
         if match.best is None:
             options = tuple(Candidate(d.topic, SOURCES_FACET, d.article, 1 / len(match.others)) for d in match.others)
             return Understanding(
-                Outcome.CLARIFY, options[0].score, candidates=options[:5], alternatives=options[:4], document=match
+                Outcome.CLARIFY,
+                options[0].score,
+                candidates=_one_a_topic(options),
+                alternatives=options[:4],
+                document=match,
             )
         document = match.best
         entry = self._entry_on(document, reading, province, said)
@@ -196,7 +227,8 @@ class Understander:
         if entry is not None:
             others = (Candidate(document.topic, SOURCES_FACET, document.article, 0.3), *others)
         return Understanding(
-            Outcome.ANSWER, 0.95, topic, shown, article, candidates=(best, *others)[:5], alternatives=others[:3],
+            Outcome.ANSWER, 0.95, topic, shown, article, candidates=_one_a_topic((best, *others)),
+            alternatives=others[:3],
             document=match,
         )  # fmt: skip
 
@@ -208,16 +240,20 @@ class Understander:
         ]
         places = {word for p in self.knowledge.taxonomy.provinces.values() for word in fold(p.name).split()}
         asked = [word for word in asked if fold(word) not in places]
-        if len(asked) < 2 and not _ASKS_MORE & set(asked):
+        signer = "ký" in asked and set(asked) <= _SIGNATURE
+        if (len(asked) < 2 and not signer) or set(asked) <= {"ai", "ra"}:
             return None
-        ranking = self.ranker.rank(reading, prior={document.topic: 2.0})
-        facets = self.facets.read(reading)
+        evidence = self.ranker.look(reading)
+        ranking = self.ranker.rank(evidence, prior={document.topic: 2.0})
+        facets = self.facets.read(evidence)
         cited = frozenset(self.knowledge.cited_in.get(document.id, ()))
         of_province = document.province if document.province != NATIONAL else None
         choices = self.entries.choose(
             reading, ranking, facets, province=province, said=said or of_province,
             cited=cited, topic=document.topic,
         )  # fmt: skip
+        if signer:
+            choices = [c for c in choices if c.entry.id in cited and "ký" in light_words(c.entry.answer)]
         if not choices:
             return None
         best = choices[0]
@@ -232,18 +268,27 @@ class Understander:
     def _decide(
         self, reading: Reading, context: QuestionContext, province: str, said: str | None
     ) -> tuple[Understanding, Ranking]:
-        ranking = self.ranker.rank(
-            reading, prior=topic_prior(reading, context.topic, context.recent_topics), subject=context.topic
-        )
-        facets = self.facets.read(reading)
+        evidence = self.ranker.look(reading)
+        earlier = joint = None
+        if context.topic is not None or context.question is not None:
+            earlier = earlier_turns(reading, context.topic, context.recent_topics, self._context)
+            # a follow-up leaves out its subject; where the message before led to none, the two may name one together
+            known = self.knowledge.topics.get(context.topic or "")
+            before = known.label if known else context.question
+            if before is not None:
+                joint = self.ranker.look(read(together(before, reading.text)))
+        ranking = self.ranker.rank(evidence, earlier=earlier, joint=joint)
+        facets = self.facets.read(evidence)
         choices = self.entries.choose(reading, ranking, facets, province=province, said=said)
-        outside = self._outside(ranking)
-        confidence = self.confidence(ranking, choices[0].entry.topic if choices else None)
+        weights = self._outcome if earlier is None else self._outcome_context
+        outside = probability(weights, outside_features(self.ranker, ranking, joint))
+        confidence = self.confidence(ranking, outside, choices[0].entry.topic if choices else None)
         candidates = self._candidates(ranking, choices, facets, province, confidence)
         limits = self.thresholds
-        if outside > limits.outside or not candidates:
+        if outside > (limits.outside if earlier is None else limits.outside_context) or not candidates:
             return self._refuse(ranking, confidence, candidates), ranking
-        if confidence >= limits.answer or (len(candidates) < 2 and confidence >= limits.clarify):
+        least = limits.answer if earlier is None else min(limits.answer, limits.answer_context)
+        if confidence >= least or (len(candidates) < 2 and confidence >= limits.clarify):
             best, others = candidates[0], candidates[1:]
             near = tuple(c for c in others if c.score >= limits.runner_up)[:3]
             decided = Understanding(
@@ -267,24 +312,11 @@ class Understander:
             )  # fmt: skip
         return self._refuse(ranking, confidence, candidates), ranking
 
-    def _outside(self, ranking: Ranking) -> float:
-        """The share of probability on matters that are not the department's."""
-        return float(np.exp(ranking.log_probabilities[self.ranker.topic_count :]).sum())
-
-    def confidence(self, ranking: Ranking, topic: str | None = None) -> float:
+    def confidence(self, ranking: Ranking, outside: float, topic: str | None = None) -> float:
         """The calibrated probability that ``topic`` (or the likeliest topic) is right."""
-        features = self.confidence_features(ranking, topic)
-        odds = self._calibration[-1] + sum(w * f for w, f in zip(self._calibration, features, strict=False))
-        return round(1 / (1 + math.exp(-odds)), 4)
-
-    def confidence_features(self, ranking: Ranking, topic: str | None = None) -> list[float]:
-        """What the calibration looks at: the topic's probability, its lead, the share outside, the coverage."""
         count = self.ranker.topic_count
-        topics = np.exp(ranking.log_probabilities[:count])
-        at = self.ranker.class_number(topic) if topic is not None else int(topics.argmax())
-        own = float(topics[at])
-        topics[at] = 0.0
-        return [own, own - float(topics.max(initial=0.0)), self._outside(ranking), min(ranking.coverage, 1.0)]
+        number = self.ranker.class_number(topic) if topic else int(ranking.log_probabilities[:count].argmax())
+        return round(probability(self._calibration, confidence_features(self.ranker, ranking, number, outside)), 4)
 
     def _candidates(
         self, ranking: Ranking, choices: Sequence[Choice], facets: dict[str, float], province: str, confidence: float
@@ -312,20 +344,20 @@ class Understander:
 
     def _refuse(self, ranking: Ranking, confidence: float, candidates: tuple[Candidate, ...]) -> Understanding:
         """No answer: another agency's matter where a referral card says so, otherwise not in the knowledge base."""
-        best = max(range(self.ranker.topic_count, len(ranking.classes)), key=lambda n: ranking.log_probabilities[n])
-        label = ranking.classes[best]
+        count, logs = self.ranker.topic_count, ranking.log_probabilities
         sure = round(max(0.0, 1 - confidence), 4)
-        strongest = float(np.exp(ranking.log_probabilities[: self.ranker.topic_count]).max(initial=0.0))
-        if label == BARE:
+        strongest = float(np.exp(logs[:count]).max(initial=0.0))
+        bare, off = ranking.probability(len(logs) - 2), ranking.probability(len(logs) - 1)
+        if bare > max(off, float(np.exp(logs[count:-2]).max(initial=0.0))):
             return Understanding(Outcome.NO_ANSWER, sure, reason=Reason.UNCLEAR, candidates=candidates)
-        if label != OFFTOPIC and ranking.probability(best) > max(0.2, strongest):
-            return Understanding(
-                Outcome.NO_ANSWER,
-                sure,
-                reason=Reason.OTHER_AGENCY,
-                referral=label.removeprefix("ref:"),
-                candidates=candidates,
-            )
+        if len(logs) - 2 > count:
+            card = count + int(logs[count:-2].argmax())
+            # where to go is worth more to a person than that it is not ours
+            if ranking.probability(card) > max(_LEAST_CARD, strongest, _CARD_BESIDE_OFF * off):
+                return Understanding(
+                    Outcome.NO_ANSWER, sure, reason=Reason.OTHER_AGENCY,
+                    referral=ranking.classes[card].removeprefix("ref:"), candidates=candidates,
+                )  # fmt: skip
         near = tuple(c for c in candidates if c.score >= self.thresholds.offered)[:2]
         return Understanding(Outcome.NO_ANSWER, sure, reason=Reason.NOT_IN_KB, candidates=candidates, alternatives=near)
 

@@ -23,7 +23,7 @@ def _key(text: str) -> str:
 
 
 def _sets() -> Iterator[Path]:
-    for name in ("fit", "dev", "test"):
+    for name in ("dev", "test"):  # the messages of ``fit`` are for learning
         yield BENCHMARK / name
     folder = os.environ.get("EVAL_DIR")
     if folder:

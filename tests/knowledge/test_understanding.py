@@ -5,6 +5,8 @@ import datetime as dt
 import pytest
 
 from knowledge.base import KnowledgeBase
+from knowledge.features import reading_features
+from knowledge.reading import read
 from knowledge.schema import Confidence, Entry, SourceRef, Topic
 from knowledge.understanding import Outcome, QuestionContext, Reason, Understander
 
@@ -161,3 +163,30 @@ def test_a_topic_published_at_run_time_is_found_by_the_other_signals(shipped: Kn
     ]
     found = [understander.understand(text).topic for text in asked]
     assert found.count("hop-tac-quoc-te") >= 9
+
+
+def test_what_led_nowhere_is_read_again_with_the_next_message(understander: Understander) -> None:
+    """The first message names no matter; together with the second one it does."""
+    alone = understander.understand("tôi đổ năm chục ngàn mà kim chưa nhúc nhích, nghi cây xăng ăn gian")
+    assert alone.topic in {"phan-anh-khieu-nai", None}
+    context = QuestionContext(question="cây xăng gần nhà đong thiếu, kim chưa nhúc nhích")
+    assert understander.understand("gửi đơn tố cáo ở đâu?", context).topic == "phan-anh-khieu-nai"
+
+
+def test_a_refused_matter_is_refused_inside_a_conversation(understander: Understander) -> None:
+    context = QuestionContext(
+        topic="nhan-hieu", facet="ho-so", recent_topics=("nhan-hieu",), question="hồ sơ nhãn hiệu"
+    )
+    assert understander.understand("mai trời có mưa không vậy", context).outcome is Outcome.NO_ANSWER
+
+
+def test_among_very_many_entries_the_likeliest_topics_are_weighed_as_among_few(understander: Understander) -> None:
+    """The short way of weighing entries gives what the long way gives, within the topics it looks at."""
+    ranker = understander.ranker
+    features = reading_features(read("hồ sơ đăng ký nhãn hiệu tập thể cho hợp tác xã gồm những gì"))
+    everywhere, most = ranker.entry_index.scores(features)
+    start, end = 100, 400
+    near, same_most = ranker.entry_index.scores_near(features, [(start, end)])
+    assert same_most == pytest.approx(most)
+    assert near[start:end] == pytest.approx(everywhere[start:end], rel=1e-4)
+    assert (near <= everywhere + 1e-3).all()

@@ -1,0 +1,214 @@
+"""The classifiers: topic, facet, and whether a message is ours at all.
+
+Each is fitted on the content and the phrase banks first, then moved a little by the people's messages of
+``benchmark/fit``. What is fitted on top of the classifiers needs their opinion of messages they have not seen: so the
+second step is also made without a quarter of those messages at a time (``Folds``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.train_data import (
+    DIALOGUES,
+    OUTSIDE,
+    QUESTIONS,
+    Example,
+    Line,
+    facet_examples,
+    fit_lines,
+    noisy_copies,
+    topic_examples,
+)  # fmt: skip
+from benchmark.train_linear import Solution, look_at, make_table, matrix_of, solve
+from knowledge.base import KnowledgeBase
+from knowledge.classifier import Head, Table, Trained
+from knowledge.leave_one_out import content_hash
+from knowledge.outcome import NOT_OURS, OURS
+from knowledge.ranking import BARE, OFFTOPIC
+
+FOLDS = 4
+_LEAST = 6
+_MOST_TERMS = 45_000
+_LINE = 3.0  # what a person's message counts beside a phrase of the content
+_COPY = 1.0
+_SAMPLE = 16_000  # texts of the content that keep the second step from forgetting them
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The classifiers made without each quarter of the people's messages; ``of`` tells a line's quarter."""
+
+    trained: tuple[Trained, ...]
+
+    @staticmethod
+    def of(position: int) -> int:
+        """The fold of the line at a position of its file."""
+        return position % FOLDS
+
+
+@dataclass
+class _Task:
+    """One classifier in the making: its texts as rows of the shared matrix."""
+
+    name: str
+    classes: tuple[str, ...]
+    rows: Numbers
+    labels: Numbers
+    weights: NDArray[np.float32]
+    folds: Numbers  # -1 for the content
+
+
+def _log(message: str) -> None:
+    print(message, flush=True)
+
+
+def train_classifiers(knowledge: KnowledgeBase) -> tuple[Trained, Folds]:
+    """Train everything, from nothing but the content and ``benchmark/fit``."""
+    started = time.perf_counter()
+    own, facets = topic_examples(knowledge), facet_examples(knowledge)
+    questions, outside, dialogues = fit_lines(QUESTIONS), fit_lines(OUTSIDE), fit_lines(DIALOGUES)
+    lines: list[tuple[str, Line, int, float]] = []
+    for group in (questions, outside):
+        for position, line in enumerate(group):
+            lines.append((line["text"], line, Folds.of(position), _LINE))
+            lines += [(text, line, Folds.of(position), _COPY) for text in noisy_copies(line)]
+    last_turns = [(line["turns"][-1], line, Folds.of(position), _LINE) for position, line in enumerate(dialogues)]
+    features = look_at(
+        [
+            *(e.text for e in own),
+            *(e.text for e in facets),
+            *(text for text, *_ in lines),
+            *(t for t, *_ in last_turns),
+        ],
+        "classifiers",
+    )
+    table = make_table(features, least=_LEAST)
+    matrix = matrix_of(table, features)
+    _log(
+        f"classifiers: {matrix.shape[0]} texts, {matrix.shape[1]} terms, read in {time.perf_counter() - started:.0f} s"
+    )
+    at_facets, at_lines = len(own), len(own) + len(facets)
+    at_turns = at_lines + len(lines)
+
+    # -- topics: the content first, then the people's messages -----------------------------------------------------
+    classes = tuple(sorted({example.label for example in own}))
+    labels = np.asarray([classes.index(example.label) for example in own])
+    weights = np.asarray([example.weight for example in own], dtype=np.float32)
+    base = solve(matrix[: len(own)], labels, weights, len(classes), iterations=32, decay=2e-6, name="topics")
+    _log(f"topics: content fitted, {time.perf_counter() - started:.0f} s")
+    outer = [i for i, label in enumerate(classes) if label == OFFTOPIC or label.startswith("ref:")]
+    rows, line_labels, line_weights, line_folds = [], [], [], []
+    for number, (_, line, fold, weight) in enumerate(lines):
+        row = at_lines + number
+        if "topics" in line:
+            wanted = [classes.index(topic) for topic in line["topics"] if topic in classes]
+        else:
+            # which agency's matter it is, the content knows better than the line
+            scores = (matrix[row] @ base.weights)[0] + base.bias
+            best = max(outer, key=lambda i: scores[i])
+            share = np.exp(scores[outer] - scores[outer].max())
+            wanted = [best if 1 / share.sum() > 0.5 else classes.index(OFFTOPIC)]
+        for place, label in enumerate(wanted):
+            rows.append(row)
+            line_labels.append(label)
+            line_weights.append(weight * (1.0 if place == 0 else 0.4))
+            line_folds.append(fold)
+    rng = np.random.default_rng(4)
+    sample = np.sort(rng.choice(len(own), size=min(_SAMPLE, len(own)), replace=False, p=weights / weights.sum()))
+    topics = _Task(
+        "topics", classes, np.concatenate((sample, np.asarray(rows))),
+        np.concatenate((labels[sample], np.asarray(line_labels))),
+        np.concatenate((np.ones(len(sample)), np.asarray(line_weights))).astype(np.float32),
+        np.concatenate((np.full(len(sample), -1), np.asarray(line_folds))),
+    )  # fmt: skip
+
+    # -- whether it is ours ----------------------------------------------------------------------------------------
+    inside = [i for i, example in enumerate(own) if example.label != BARE]
+    ours = [not (own[i].label == OFFTOPIC or own[i].label.startswith("ref:")) for i in inside]
+    scope = _Task(
+        "scope", (NOT_OURS, OURS), np.asarray([*inside, *range(at_lines, at_turns)]),
+        np.asarray([*map(int, ours), *(int("topics" in line) for _, line, *_ in lines)]),
+        np.asarray(
+            [*(own[i].weight * (1.0 if mine else 2.5) for i, mine in zip(inside, ours, strict=True)),
+             *(weight * (1.5 if "topics" in line else 4.0) for _, line, _, weight in lines)],
+            dtype=np.float32,
+        ),
+        np.asarray([*(-1 for _ in inside), *(fold for *_, fold, _ in lines)]),
+    )  # fmt: skip
+
+    # -- facets ----------------------------------------------------------------------------------------------------
+    names = tuple(sorted({example.label for example in facets}))
+    rows, line_labels, line_weights, line_folds = [], [], [], []
+    for start, group in ((at_lines, lines), (at_turns, last_turns)):
+        for number, (_, line, fold, weight) in enumerate(group):
+            for facet in line.get("facets") or ():
+                rows.append(start + number)
+                line_labels.append(names.index(facet))
+                line_weights.append(1.5 * weight / len(line["facets"]))
+                line_folds.append(fold)
+    facet_task = _Task(
+        "facets", names, np.asarray([*range(at_facets, at_lines), *rows]),
+        np.asarray([*(names.index(e.label) for e in facets), *line_labels]),
+        np.asarray([*(e.weight for e in facets), *line_weights], dtype=np.float32),
+        np.asarray([*(-1 for _ in facets), *line_folds]),
+    )  # fmt: skip
+
+    def made(left_out: int | None) -> list[Solution]:
+        found = []
+        for task, begin, iterations, decay in (
+            (topics, base, 14, 4e-6), (scope, None, 30, 6e-6), (facet_task, None, 40, 1.2e-5),
+        ):  # fmt: skip
+            keep = np.flatnonzero(task.folds != (-2 if left_out is None else left_out))
+            found.append(
+                solve(
+                    matrix[task.rows[keep]], task.labels[keep], task.weights[keep], len(task.classes),
+                    iterations=iterations, decay=decay, start=begin, name=task.name,
+                )
+            )  # fmt: skip
+        return found
+
+    tasks = (topics, facet_task, scope)
+    digest = content_hash(knowledge)
+
+    def packed(solutions: Sequence[Solution]) -> Trained:
+        return _pack(table, tasks, (solutions[0], solutions[2], solutions[1]), digest)
+
+    final = packed(made(None))
+    _log(f"classifiers: fitted, {time.perf_counter() - started:.0f} s")
+    folds = Folds(tuple(packed(made(fold)) for fold in range(FOLDS)))
+    _log(f"classifiers: folds fitted, {time.perf_counter() - started:.0f} s")
+    return final, folds
+
+
+def _pack(table: Table, tasks: Sequence[_Task], solutions: Sequence[Solution], digest: str) -> Trained:
+    """All classifiers in one matrix of 8-bit steps, with the terms that weigh most."""
+    dense = np.concatenate([solution.weights for solution in solutions], axis=1)
+    strength = np.linalg.norm(dense, axis=1) * np.sqrt(table.idf)
+    keep = np.sort(np.argsort(-strength, kind="stable")[:_MOST_TERMS])
+    dense = dense[keep]
+    scale = np.maximum(np.abs(dense).max(axis=0), 1e-9) / 127
+    heads, start = {}, 0
+    for task in tasks:
+        heads[task.name] = Head(task.classes, start)
+        start += len(task.classes)
+    words = int((keep < len(table.codes)).sum())
+    return Trained(
+        heads=heads,
+        table=Table(
+            table.codes[keep[:words]], table.characters[keep[words:] - len(table.codes)], table.idf[keep]
+        ),
+        weights=np.rint(dense / scale).astype(np.int8), scale=scale.astype(np.float32),
+        bias=np.concatenate([solution.bias for solution in solutions]).astype(np.float32), fitted={},
+        content_hash=digest,
+    )  # fmt: skip
+
+
+__all__ = ["Example", "Folds", "train_classifiers"]
