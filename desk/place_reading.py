@@ -189,6 +189,8 @@ def guess_provinces(words: Words, table: PlaceTable, taken: frozenset[int]) -> l
         if kind not in (None, Kind.TINH, Kind.THANH_PHO):
             continue
         said = "".join(words.folded[start:])
+        if len(said) < 5:
+            continue  # too short to be told from another word
         for label, score, _ in process.extract(said, joined.keys(), scorer=fuzz.ratio, score_cutoff=POSSIBLE, limit=5):
             name = joined[label]
             if (name.province, name.old) not in best or best[name.province, name.old][0] < score:

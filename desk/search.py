@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -60,10 +59,3 @@ def find(
     """
     found = query_words(text)
     return request_search.search(connection, found, department_id=department_id, before_id=before_id, limit=limit)
-
-
-def search(
-    connection: Connection, text: str, *, department_id: int, before_id: int | None = None, limit: int = 25
-) -> Sequence[int]:
-    """The ids alone of what ``find`` finds."""
-    return find(connection, text, department_id=department_id, before_id=before_id, limit=limit).ids

@@ -32,7 +32,7 @@ def read_place(form: Form, text: str, *, near: str | None) -> Answered | Wrong:
         keep = (choice("form.place_keep", "s:pk"),)
         return Wrong(say("problem.place.unknown"), keep, replace(form, place=clean_line(text)[:KEPT_LENGTH] or None))
     if not matches[0].is_sure:
-        return _which(form, matches)
+        return _which(replace(form, place=None), matches)
     return _taken(replace(form, place=matches[0].rest[:KEPT_LENGTH] or None), matches[0])
 
 
@@ -51,7 +51,7 @@ def read_commune(form: Form, text: str) -> Answered | Wrong:
     if match.commune is None and match.rest:
         former = match.former or district
         form = replace(form, province=match.province, old_province=match.old, former_unit=former, place=rest)
-        return Answered(form.answered(Step.COMMUNE), say("form.place_noted", place=match.rest))
+        return Answered(form.answered(Step.COMMUNE), say("form.place_noted"))
     return _taken(replace(form, place=rest), match)
 
 
@@ -70,7 +70,7 @@ def choose(form: Form, data: str) -> Answered | None:
             return _choose_province(form, *rest.split(":", 1))
         case "pk" if form.place:
             typed = form.answered(Step.PLACE, **_NOTHING, place=form.place)
-            return Answered(typed, say("form.place_noted", place=form.place))
+            return Answered(typed, say("form.place_noted"))
         case _:
             return None
 
@@ -124,7 +124,7 @@ def _taken(form: Form, match: PlaceMatch) -> Answered:
         form = form.answered(Step.COMMUNE).answered(Step.PLACE)
         return Answered(form, _what_it_is_today(match))
     if form.place and not match.is_district:
-        return Answered(form.answered(Step.COMMUNE).answered(Step.PLACE), say("form.place_noted", place=form.place))
+        return Answered(form.answered(Step.COMMUNE).answered(Step.PLACE), say("form.place_noted"))
     return Answered(form.without(Step.COMMUNE).answered(Step.PLACE), _what_it_is_today(match))
 
 

@@ -38,6 +38,17 @@ _USUAL_WORDS = 6.0
 _EARLIER_CHARACTERS = 240  # how much of the message before is read again
 
 
+# a message of nothing but these asks on about the subject, whatever topics have them in their names
+_ASKS_ON = frozenset(
+    ("hồ", "sơ", "giấy", "tờ", "đơn", "mẫu", "phí", "lệ", "tiền", "giá", "chi", "tốn", "mất", "hết", "bao", "nhiêu",
+     "lâu", "thời", "gian", "hạn", "mấy", "ngày", "tháng", "nộp", "gửi", "đâu", "ở", "ai", "được", "làm", "có", "không",
+     "thủ", "tục", "các", "bước", "trình", "tự", "điều", "kiện", "cần", "gì", "nào", "những", "thì", "sao", "ra", "vậy",
+     "thế", "còn", "rồi", "hỗ", "trợ", "mức", "liên", "hệ", "gọi", "gặp", "báo", "hỏi", "số", "điện", "thoại", "phạt",
+     "căn", "cứ", "luật", "như", "là", "với", "và", "nữa", "đó", "này", "nó", "của", "cho", "phải")
+)  # fmt: skip
+_ASKS_ON_BONUS = 4.0  # log-odds
+
+
 @dataclass(frozen=True)
 class Earlier:
     """What the conversation adds to the scores of the classes.
@@ -81,6 +92,8 @@ def weigh(marks: tuple[float, float, float, float], weights: Mapping[str, float]
 def earlier_turns(reading: Reading, topic: str | None, recent: Sequence[str], weights: Mapping[str, float]) -> Earlier:
     """What earlier turns say about this message."""
     parts = weigh(marks_of(reading), weights)
+    if reading.words and _ASKS_ON.issuperset(reading.words):
+        parts["bonus"] += _ASKS_ON_BONUS
     return Earlier(
         topic, parts["bonus"], {other: parts["recent"] for other in recent if other != topic}, parts["outside"],
         parts["joint"],

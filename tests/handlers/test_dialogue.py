@@ -137,6 +137,21 @@ def test_a_province_said_in_passing_is_noted_and_the_topic_kept(person: Person, 
     assert (person.state.province, person.state.topic) == (province, "nhan-hieu")
 
 
+@pytest.mark.parametrize("text", ["đồng ý", "thuế", "an toàn", "tiến bộ", "công bằng", "cầu đất"])
+def test_words_that_are_also_places_do_not_change_the_province(person: Person, text: str) -> None:
+    person.taps("p:long-an")
+    person.says(text)
+    assert person.state.province == "long-an"
+
+
+@pytest.mark.parametrize("text", ["báo ai", "vậy hồ sơ thì sao", "hồ sơ?", "còn phí thì sao"])
+def test_a_follow_up_without_a_subject_stays_with_the_topic(person: Person, text: str) -> None:
+    person.says("cho hỏi về mã số mã vạch")
+    person.says(text)
+    assert person.state.topic == "ma-so-ma-vach"
+    assert person.state.province is None
+
+
 def test_what_a_province_says_of_its_own_is_told_when_it_is_named(person: Person) -> None:
     person.taps("q:giai-thuong-chat-luong-quoc-gia:gioi-thieu")
     decision = person.says("tôi ở Thái Bình")
