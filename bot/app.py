@@ -16,7 +16,8 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Row
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -329,5 +330,8 @@ def build_app(service: Service) -> Starlette:
             return JSONResponse({"error": "unavailable"}, 503, headers=again)
         return PlainTextResponse("Hệ thống đang tạm nghỉ, anh/chị thử lại sau ít giây nhé.", 503, headers=again)
 
-    handlers = {Exception: failed, SQLAlchemyError: away, OSError: away, 404: pages.not_found}
+    unreachable: dict[Any, Any] = dict.fromkeys(
+        (OperationalError, InterfaceError, PoolTimeout, ConnectionError, TimeoutError), away
+    )
+    handlers = {Exception: failed, 404: pages.not_found, **unreachable}
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan, exception_handlers=handlers)

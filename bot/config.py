@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     def _database(cls, value: str) -> str:
         try:
             url = make_url(value)
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # some of them quote a part of the password
             raise ValueError("is not a database URL like sqlite:///var/khcn.db or postgresql+asyncpg://…") from None
         if url.get_backend_name() not in {"sqlite", "postgresql"} or not url.database or url.database == ":memory:":
             raise ValueError("must name a SQLite file or a PostgreSQL database")

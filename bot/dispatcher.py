@@ -238,7 +238,9 @@ class Dispatcher:
     ) -> None:  # fmt: skip
         """The channel is paused: the person is told once, and what they write stands in the list of questions."""
         told = switch.has_told(conversation.pause_told_at) or not switch.notice
-        text = mask_personal_data("\n".join(message.text for message in messages), keep=self._department.phones)
+        # what answers a form is personal and is not logged; the person goes on with it when the channel is back
+        said = [] if conversation.has_form else [message.text for message in messages]
+        text = mask_personal_data("\n".join(said), keep=self._department.phones)
         turn = conversations.FinishedTurn(
             conversation_id=conversation.id, version=conversation.version, inbox_ids=[row.id for row in rows],
             state=conversation.state, replies=[] if told else [Reply(switch.notice).to_json()],

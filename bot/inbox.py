@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 STORE_S = 1.5  # Zalo counts an answer after two seconds as a failure; the spool takes what the database does not
 NOTE_EVERY_S = 5.0
+RECEIPT_AGAIN_S = 2.0
 ROW_REFUSED = frozenset({"22", "23", "42"})  # classes of SQLSTATE: data, constraint, statement
 
 
@@ -45,6 +46,7 @@ class Inbox:
         self._department_id = department_id
         self._burst_wait = dt.timedelta(seconds=burst_wait_s)
         self._noted_at: dict[str, float] = {}
+        self._noting: set[asyncio.Task[None]] = set()
 
     def wake(self, conversation_id: int, delay_s: float = 0.0) -> None:
         """What a stored message waited for has come: its turn may begin in ``delay_s`` seconds."""
@@ -139,14 +141,13 @@ class Inbox:
         """Store what an update that is no message says, once, however often it comes."""
         at = min(signal.occurred_at, now)
         identity = {"channel": channel.name, "account": channel.account}
+        if signal.kind in (SignalKind.DELIVERED, SignalKind.SEEN):
+            if not await self._note_receipt(channel, signal, at):
+                # it may have overtaken the commit that says under which id the message went out
+                asyncio.get_running_loop().call_later(RECEIPT_AGAIN_S, self._note_again, channel, signal, at)
+            return
 
         def write(connection: Any) -> bool:
-            if signal.kind in (SignalKind.DELIVERED, SignalKind.SEEN):
-                found = conversations.find_conversation(connection, external_id=signal.conversation, **identity)
-                if found is not None:
-                    seen = signal.kind is SignalKind.SEEN
-                    reach.mark_received(connection, found.id, signal.message_ids, at=at, seen=seen)
-                return found is not None
             conversation_id = conversations.open_conversation(
                 connection, external_id=signal.conversation, department_id=self._department_id, now=now, **identity
             )
@@ -165,6 +166,31 @@ class Inbox:
         is_new = await self._database.write(write)
         INBOX.labels(channel.name, "stored" if is_new else "duplicate").inc()
 
+    async def _note_receipt(self, channel: Channel, signal: Signal, at: dt.datetime) -> bool:
+        """Note that messages of ours were delivered or seen; whether any of them was waiting for that."""
+
+        def write(connection: Any) -> bool:
+            found = conversations.find_conversation(
+                connection, channel=channel.name, account=channel.account, external_id=signal.conversation
+            )
+            if found is None:
+                return False
+            seen = signal.kind is SignalKind.SEEN
+            return reach.mark_received(connection, found.id, signal.message_ids, at=at, seen=seen) > 0
+
+        noted = await self._database.write(write)
+        INBOX.labels(channel.name, "stored" if noted else "duplicate").inc()
+        return noted
+
+    def _note_again(self, channel: Channel, signal: Signal, at: dt.datetime) -> None:
+        async def note() -> None:
+            with contextlib.suppress(SQLAlchemyError, OSError, RuntimeError):  # the service may be stopping
+                await self._note_receipt(channel, signal, at)
+
+        task = asyncio.create_task(note())
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
     def _apply_new(
         self, connection: Any, signal: Signal, conversation_id: int, *, at: dt.datetime, now: dt.datetime
     ) -> None:
@@ -177,7 +203,7 @@ class Inbox:
                 desk = load_desk(connection, department_id=self._department_id)
                 erased = withdrawal.erase_everything(connection, desk, conversation_id=conversation_id, at=at, now=now)
                 operations.audit(
-                    connection, department_id=self._department_id, action="person_withdrew", now=now,
+                    connection, department_id=self._department_id, action="privacy.withdrew", now=now,
                     conversation_id=conversation_id, asked_at=at.isoformat(), rows=erased.rows,
                     requests=erased.requests, files=erased.files,
                 )  # fmt: skip

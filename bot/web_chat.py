@@ -160,7 +160,8 @@ class WebChat:
         after = _number(request.query_params.get("after"))
         conversation = await self.tokens.conversation(request)
         if conversation is None:
-            return JSONResponse({"replies": [], "own": [], "gone": after > 0})  # erased under an open page
+            gone = after > 0 and await self.tokens.external_id(request) is not None  # erased under an open page
+            return JSONResponse({"replies": [], "own": [], "gone": gone})
         rows = await self._database.read(lambda c: outbox.replies_after(c, conversation.id, seq=after))
         result: dict[str, Any] = {"replies": [_event(row) for row in rows], "own": []}
         if request.query_params.get("own"):

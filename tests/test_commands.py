@@ -411,7 +411,11 @@ def test_ask_batch_answers_what_it_can_and_says_what_it_cannot(tmp_path: Path) -
     assert_one_sentence(run("ask", "--batch", str(given), "--out", str(tmp_path), **fresh(tmp_path)), 2, str(tmp_path))
 
 
-@pytest.mark.parametrize("url", ["garbage", "mysql://x/y", "sqlite://", "sqlite:////proc/no/x.db"])
+@pytest.mark.parametrize(
+    "url", ["garbage", "mysql://x/y", "sqlite://", "sqlite:////proc/no/x.db", "postgresql://bot:ab@cd:ef@host/khcn"]
+)
 def test_serve_without_a_usable_database_says_so(tmp_path: Path, url: str) -> None:
     settings = fresh(tmp_path) | {"DATABASE_URL": url, "SECRET_KEY": "k" * 40}
-    assert_one_sentence(run("serve", **settings), 1, "database")
+    result = run("serve", **settings)
+    assert_one_sentence(result, 1, "database")
+    assert "ef@host" not in result.stderr

@@ -181,11 +181,16 @@ class MediaFetcher:
     async def _download(self, url: SplitResult, name: str | None) -> SentFile | str:
         """The stored file, or where the server redirects to."""
         host = url.hostname or ""
-        target = httpx.URL(url.geturl())
+        try:
+            target = httpx.URL(url.geturl())
+        except httpx.InvalidURL:
+            raise MediaLost("host") from None
         extensions: dict[str, Any] = {}
         if not self._rules.is_local(url):
             try:
                 address = self._rules.check_addresses(await resolve(host, 443))
+            except UnicodeError:  # a name that cannot be one
+                raise MediaLost("host") from None
             except OSError as error:
                 raise MediaLater(type(error).__name__) from None
             target = target.copy_with(host=address)

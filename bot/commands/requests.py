@@ -92,20 +92,23 @@ async def _export(settings: Settings, wanted: ExportFilter, out: str, kind: Form
         )  # fmt: skip
         writer = _Writer(out, kind)
         after_id, count = 0, 0
-        with tqdm(desc="requests", disable=not sys.stderr.isatty()) as bar:
-            while True:
-                rows = await database.read(
-                    lambda c, a=after_id: queries.list_in_full(  # type: ignore[misc]
-                        c, wanted, department_id=department_id, after_id=a, limit=BATCH
+        try:
+            with tqdm(desc="requests", disable=not sys.stderr.isatty()) as bar:
+                while True:
+                    rows = await database.read(
+                        lambda c, a=after_id: queries.list_in_full(  # type: ignore[misc]
+                            c, wanted, department_id=department_id, after_id=a, limit=BATCH
+                        )
                     )
-                )
-                writer.add([cells(row, labels) for row in rows])
-                count += len(rows)
-                bar.update(len(rows))
-                if len(rows) < BATCH:
-                    break
-                after_id = rows[-1].id
-        writer.close()
+                    writer.add([cells(row, labels) for row in rows])
+                    count += len(rows)
+                    bar.update(len(rows))
+                    if len(rows) < BATCH:
+                        break
+                    after_id = rows[-1].id
+            writer.finish()
+        finally:
+            writer.close()
     except SQLAlchemyError as error:
         where = database.url.render_as_string(hide_password=True)
         raise CommandError(
@@ -133,16 +136,17 @@ async def _department(database: Database) -> int:
 
 
 class _Writer:
-    """The file being written."""
+    """The file being written: under a name of its own until it is whole."""
 
     def __init__(self, out: str, kind: Format) -> None:
-        self._out = out
+        self._out = None if out == STDOUT else Path(out)
+        self._part = Path(out + ".part")
         self._sheet = Sheet("yeu-cau", header()) if kind is Format.XLSX else None
         self._file = None
         if self._sheet is None:
             # a descriptor of our own: a terminal's encoding may not know Vietnamese
-            target = sys.stdout.fileno() if out == STDOUT else out
-            self._file = open(target, "w", encoding="utf-8", newline="", closefd=out != STDOUT)  # noqa: SIM115
+            target = sys.stdout.fileno() if self._out is None else self._part
+            self._file = open(target, "w", encoding="utf-8", newline="", closefd=self._out is not None)  # noqa: SIM115
             self._file.write(BOM + csv_text([header()]))
 
     def add(self, rows: Batch) -> None:
@@ -152,10 +156,21 @@ class _Writer:
         elif self._file is not None:
             self._file.write(csv_text(rows))
 
-    def close(self) -> None:
-        """Finish the file."""
+    def finish(self) -> None:
+        """Give the file its name: everything is in it."""
         if self._sheet is not None:
-            with Path(self._out).open("wb") as file:
+            with self._part.open("wb") as file:
                 self._sheet.save(file)
         elif self._file is not None:
             self._file.close()
+        if self._out is not None:
+            self._part.replace(self._out)
+
+    def close(self) -> None:
+        """Let everything go; of a file that was not finished nothing is left."""
+        if self._sheet is not None:
+            self._sheet.discard()
+        elif self._file is not None:
+            self._file.close()
+        if self._out is not None:
+            self._part.unlink(missing_ok=True)

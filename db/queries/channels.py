@@ -20,7 +20,7 @@ from db.models import (
     ZaloToken,
 )
 from db.queries.conversations import insert_new
-from db.queries.undelivered import IS_UNSENT
+from db.queries.undelivered import IS_UNSENT, NOT_ERASED
 
 LOOKED_AT = 5000
 
@@ -87,7 +87,7 @@ def troubles(connection: Connection, *, department_id: int, since: dt.datetime) 
     lately = case((OutboxMessage.created_at >= since, 1), else_=0)
     unsent = (
         select(OutboxMessage.channel, OutboxMessage.status, func.count(), func.sum(lately))
-        .where(OutboxMessage.department_id == department_id, IS_UNSENT)
+        .where(OutboxMessage.department_id == department_id, IS_UNSENT, NOT_ERASED)
         .group_by(OutboxMessage.channel, OutboxMessage.status)
     )
     kept: dict[str, int] = {}

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, delete, insert, or_, select, update
 
 from db.models import CalendarDay, DeskSettings, Handover, RoutingRule, StaffMember, Unit, UnitMember
+from db.queries.conversations import insert_new
 
 # -- units and routing --------------------------------------------------------------------------------------------
 
@@ -133,6 +134,14 @@ def find_settings(connection: Connection, *, department_id: int) -> Row[Any] | N
     """What the department set itself."""
     statement = select(DeskSettings.__table__).where(DeskSettings.department_id == department_id)
     return connection.execute(statement).first()
+
+
+def lock_settings(connection: Connection, *, department_id: int, now: dt.datetime) -> Row[Any]:
+    """The same, to be changed: who comes at the same moment waits for what is saved. The row is made if need be."""
+    empty = insert_new(connection, DeskSettings).values(department_id=department_id, updated_at=now)
+    connection.execute(empty)
+    statement = select(DeskSettings.__table__).where(DeskSettings.department_id == department_id)
+    return connection.execute(statement.with_for_update()).one()
 
 
 def save_settings(connection: Connection, *, department_id: int, now: dt.datetime, **values: Any) -> None:

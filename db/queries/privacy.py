@@ -145,13 +145,6 @@ def closed_request_ids(connection: Connection, conversation_id: int) -> list[int
     return list(connection.execute(statement.order_by(Request.id)).scalars())
 
 
-def last_deidentified_at(connection: Connection, request_ids: list[int]) -> dt.datetime | None:
-    """When the last of these requests lost what was about a person."""
-    statement = select(func.max(Request.deidentified_at)).where(Request.id.in_(request_ids))
-    value: dt.datetime | None = connection.execute(statement).scalar()
-    return value if value is None or value.tzinfo else value.replace(tzinfo=dt.UTC)
-
-
 def history_rows(connection: Connection, request_id: int) -> list[Row[Any]]:
     """The history of a request without names, for what a person is shown about their own data."""
     statement = select(

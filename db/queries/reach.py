@@ -98,10 +98,10 @@ def resume(connection: Connection, conversation_id: int) -> None:
 
 def mark_received(
     connection: Connection, conversation_id: int, external_ids: Sequence[str], *, at: dt.datetime, seen: bool
-) -> None:
-    """The messenger says that messages of ours were delivered or seen; the first time is kept."""
+) -> int:
+    """The messenger says that messages of ours were delivered or seen; the first time is kept. Returns how many."""
     column = OutboxMessage.seen_at if seen else OutboxMessage.delivered_at
-    connection.execute(
+    noted = connection.execute(
         update(OutboxMessage)
         .where(
             OutboxMessage.conversation_id == conversation_id, OutboxMessage.external_id.in_(external_ids),
@@ -109,6 +109,7 @@ def mark_received(
         )
         .values({column: at})
     )  # fmt: skip
+    return int(noted.rowcount)
 
 
 def erase_conversation(connection: Connection, conversation_id: int, *, now: dt.datetime) -> int:

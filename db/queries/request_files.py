@@ -84,12 +84,6 @@ def forget_hashes(connection: Connection, hashes: Sequence[str]) -> None:
     )
 
 
-def is_needed(connection: Connection, content_hash: str) -> bool:
-    """Whether a file that is there has this content."""
-    statement = select(exists().where(RequestFile.content_hash == content_hash, RequestFile.removed_at.is_(None)))
-    return bool(connection.execute(statement).scalar())
-
-
 def is_known(connection: Connection, content_hash: str) -> bool:
     """Whether any row, of a file that is there or gone, still speaks of this content."""
     return bool(connection.execute(select(exists().where(RequestFile.content_hash == content_hash))).scalar())

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
-from db.models import Conversation, OutboxMessage, Request, RequestHistory, RequestMessage, StaffMember, Unit
+from db.models import OutboxMessage, Request, RequestHistory, RequestMessage, StaffMember
 
 # -- one request --------------------------------------------------------------------------------------------------
 
@@ -66,14 +65,6 @@ def of_conversation(
     if open_only:
         statement = statement.where(Request.is_open.is_(True))
     return list(connection.execute(statement.order_by(Request.id.desc()).limit(limit)))
-
-
-def latest_of_conversation(connection: Connection, conversation_id: int, *, statuses: Sequence[str]) -> Row[Any] | None:
-    """The conversation's newest request in one of the statuses, by its last change."""
-    statement = select(Request.__table__).where(
-        Request.conversation_id == conversation_id, Request.status.in_(statuses)
-    )
-    return connection.execute(statement.order_by(Request.updated_at.desc(), Request.id.desc()).limit(1)).first()
 
 
 def running_requests(
@@ -148,25 +139,3 @@ def history_of(connection: Connection, request_id: int, *, limit: int = 500) -> 
         .limit(limit)
     )
     return list(reversed(connection.execute(statement).all()))
-
-
-def describe_request(connection: Connection, request_id: int, *, department_id: int) -> Row[Any] | None:
-    """A request with its unit's and assignee's name (``unit``, ``assignee``) and its conversation's reachability."""
-    statement = (
-        select(
-            Request.__table__, Unit.name.label("unit"), StaffMember.name.label("assignee"),
-            Conversation.last_interaction_at, Conversation.unreachable_at, Conversation.paused_until,
-            Conversation.external_id,
-        )
-        .outerjoin(Unit, Unit.id == Request.unit_id)
-        .outerjoin(StaffMember, StaffMember.id == Request.assignee_id)
-        .outerjoin(Conversation, Conversation.id == Request.conversation_id)
-        .where(Request.id == request_id, Request.department_id == department_id)
-    )  # fmt: skip
-    return connection.execute(statement).first()
-
-
-def count_by_status(connection: Connection, *, department_id: int) -> dict[str, int]:
-    """How many requests stand where."""
-    statement = select(Request.status, func.count()).where(Request.department_id == department_id)
-    return {row[0]: row[1] for row in connection.execute(statement.group_by(Request.status))}

@@ -53,6 +53,14 @@ def find_member_by_id(connection: Connection, member_id: int, *, department_id: 
     return connection.execute(statement).first()
 
 
+def lock_member(connection: Connection, member_id: int, *, department_id: int) -> Row[Any] | None:
+    """The same, as it is now: whoever is changing the account at this moment is waited for."""
+    statement = select(StaffMember.__table__).where(
+        StaffMember.department_id == department_id, StaffMember.id == member_id
+    )
+    return connection.execute(statement.with_for_update()).first()
+
+
 def administrators(connection: Connection, *, department_id: int) -> Sequence[Row[Any]]:
     """The active administrators, first come first."""
     statement = (

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal_column, or_, select, update
 
 from db.models import Conversation, OutboxMessage, OutboxStatus, Request, RequestMessage
-from db.queries.request_queue import Viewer
+from db.queries.request_queue import Viewer, visible
 
 COUNTED_AT_MOST = 1000
 ERASED = "withdrawn"  # what ``reach.erase_conversation`` leaves: there is nobody and nothing left to send
@@ -19,6 +19,7 @@ ERASED = "withdrawn"  # what ``reach.erase_conversation`` leaves: there is nobod
 IS_UNSENT = OutboxMessage.status.in_(
     [literal_column(f"'{OutboxStatus.WAITING_WINDOW}'"), literal_column(f"'{OutboxStatus.UNDELIVERABLE}'")]
 )
+NOT_ERASED = or_(OutboxMessage.error.is_(None), OutboxMessage.error != ERASED)
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,9 @@ def _base(viewer: Viewer, wanted: UndeliveredFilter, *, department_id: int, colu
 
 
 def _where(viewer: Viewer, wanted: UndeliveredFilter, department_id: int) -> list[ColumnElement[bool]]:
-    clauses: list[ColumnElement[bool]] = [
-        OutboxMessage.department_id == department_id, IS_UNSENT,
-        or_(OutboxMessage.error.is_(None), OutboxMessage.error != ERASED),
-    ]  # fmt: skip
+    clauses: list[ColumnElement[bool]] = [OutboxMessage.department_id == department_id, IS_UNSENT, NOT_ERASED]
     if not viewer.sees_all:
-        mine = or_(
-            Request.assignee_id == viewer.member_id, Request.unit_id.is_(None), Request.unit_id.in_(viewer.unit_ids)
-        )
-        clauses += [Request.id.is_not(None), mine]
+        clauses += [Request.id.is_not(None), *visible(viewer)]
     if wanted.status is not None:
         clauses.append(OutboxMessage.status == wanted.status)
     if wanted.channel is not None:
@@ -99,8 +94,7 @@ def resend(connection: Connection, outbox_ids: Sequence[int], *, department_id: 
     statement = (
         update(OutboxMessage)
         .where(
-            OutboxMessage.id.in_(outbox_ids), OutboxMessage.department_id == department_id, IS_UNSENT, kept,
-            or_(OutboxMessage.error.is_(None), OutboxMessage.error != ERASED),
+            OutboxMessage.id.in_(outbox_ids), OutboxMessage.department_id == department_id, IS_UNSENT, NOT_ERASED, kept,
         )
         .values(status=OutboxStatus.QUEUED, not_before=now, released_at=now, attempts=0, error=None)
     )  # fmt: skip

@@ -124,12 +124,6 @@ def store_consent(connection: Connection, token_id: int, **values: Any) -> None:
 # -- people -------------------------------------------------------------------------------------------------------
 
 
-def find_person(connection: Connection, *, account: str, user_id: str) -> Row[Any] | None:
-    """What is known of a person."""
-    statement = select(ZaloPerson.__table__).where(ZaloPerson.account == account, ZaloPerson.user_id == user_id)
-    return connection.execute(statement).first()
-
-
 def meet_person(connection: Connection, *, department_id: int, account: str, user_id: str, now: dt.datetime) -> None:
     """Add a person once; their name is fetched soon, also when it was forgotten meanwhile."""
     created = connection.execute(

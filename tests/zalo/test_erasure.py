@@ -87,7 +87,7 @@ async def test_who_withdraws_at_zalo_is_gone_although_a_request_is_open(
         assert (row.status, row.deidentified_at is not None, row.topic) == ("withdrawn", True, row.topic)
         history = [entry.action for entry in await z.rows(RequestHistory, RequestHistory.request_id == row.id)]
         assert history[-1] == "withdraw"  # the officer sees what happened, and about nobody
-        [audit] = await z.rows(AuditEvent, AuditEvent.action == "person_withdrew")
+        [audit] = await z.rows(AuditEvent, AuditEvent.action == "privacy.withdrew")
         assert (audit.details["requests"], audit.details["files"]) == (1, 2)
         [left] = [one for one in await z.rows(ZaloPerson) if one.user_id.startswith("erased:")]
         assert left.withdrawn_at is not None

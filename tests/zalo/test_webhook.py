@@ -134,11 +134,11 @@ async def test_who_withdraws_is_erased_with_a_dated_record(make_settings: MakeSe
         await z.until(lambda: named(z, "Nguyễn Thị Riêng Tư"))
         withdrawal = person.profile_event("user_withdraw")
         assert await z.fake.deliver(withdrawal) == 200
-        await z.until(lambda: z.rows(AuditEvent, AuditEvent.action == "person_withdrew"))
+        await z.until(lambda: z.rows(AuditEvent, AuditEvent.action == "privacy.withdrew"))
         assert await z.fake.deliver(withdrawal, num_retry=1) == 200
         assert await z.fake.deliver(earlier, num_retry=3) == 200  # written before: must not bring the person back
         await z.settled()
-        records = await z.rows(AuditEvent, AuditEvent.action == "person_withdrew")
+        records = await z.rows(AuditEvent, AuditEvent.action == "privacy.withdrew")
         assert len(records) == 1 and records[0].details["asked_at"]
         dump = json.dumps(
             [[str(value) for value in row] for table in (Conversation, InboxMessage, OutboxMessage, Turn, ZaloPerson)
