@@ -25,7 +25,7 @@ from db.engine import Database
 from db.models import StaffRole
 from db.queries import departments
 from db.queries import staff as queries
-from staff.kept import Kept
+from staff.kept import FIELD, Kept, open_kept
 from staff.passwords import Hashing
 from staff.rendering import render, render_problem
 from staff.second_factor import Step, missing_step
@@ -277,7 +277,8 @@ async def _turn_away(console: Console, page: Page, request: Request, session: st
         owner = await console.database.read(
             lambda c: queries.owner_of_session(c, token_hash(session), department_id=console.department_id)
         )
-        kept = Kept.of(request.url.path, form, owner)
+        # what waits in the form for the code was typed before this one
+        kept = open_kept(console.signer, form.get(FIELD, "")) or Kept.of(request.url.path, form, owner)
         if kept is not None:
             return await console.ask_again(console, request, kept)
     return RedirectResponse(SIGN_IN_PATH, 303)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -37,8 +36,7 @@ _SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Wi
 def browser_name(user_agent: str | None) -> str:
     """``Chrome, Windows``: as much of what a browser calls itself as its owner recognises."""
     found = [
-        next((name for mark, name in table if re.search(re.escape(mark), user_agent or "")), None)
-        for table in (_BROWSERS, _SYSTEMS)
+        next((name for mark, name in table if mark in (user_agent or "")), None) for table in (_BROWSERS, _SYSTEMS)
     ]
     return ", ".join(name for name in found if name) or word("session.unknown")
 
@@ -69,6 +67,9 @@ async def _page(
 async def change_password(console: Console, request: Request, visit: Visit) -> Response:
     """Another password; every other browser is signed out, this one gets a new session."""
     member, form, now = visit.signed_in, visit.form, console.now()
+    poor = find_fault(form.get("password", ""), again=form.get("again", ""), login=member.login)
+    if poor is not None:
+        return await _page(console, visit, fault=poor, where="password", status=400)
     account, address = account_throttle(console, member.login), address_throttle(console, request)
     blocked_until = await count_attempt(console, account, address)
     if blocked_until is not None:
@@ -80,9 +81,6 @@ async def change_password(console: Console, request: Request, visit: Visit) -> R
     old = row.password_hash if row is not None else None
     if not await console.hashing.matches(form.get("current", ""), old) or old is None:
         return await _page(console, visit, fault=word("password.current_wrong"), where="password", status=403)
-    poor = find_fault(form.get("password", ""), again=form.get("again", ""), login=member.login)
-    if poor is not None:
-        return await _page(console, visit, fault=poor, where="password", status=400)
     new, token = await console.hashing.hash(form.get("password", "")), new_token()
 
     def write(connection: Connection) -> Opened | None:

@@ -82,9 +82,11 @@ def add_account(
 
 
 def reset_account(
-    connection: Connection, *, department_id: int, login: str, link: NewLink, now: dt.datetime
-) -> str:  # fmt: skip
+    connection: Connection, *, department_id: int, login: str, link: NewLink, now: dt.datetime, by: int | None = None
+) -> str:
     """Take password and second factor away, sign out everywhere and give a new link; returns the link's path.
+
+    ``by`` is the member who asked for it; None stands for the command line.
 
     Raises:
         AccountError: There is no such account, or it is switched off.
@@ -98,8 +100,9 @@ def reset_account(
     second_factors.remove_factor(connection, member.id)
     queries.give_link(connection, member.id, link_hash=link.hash, expires_at=now + LINK_LIFE)
     operations.audit(
-        connection, department_id=department_id, action="staff.reset", now=now, member=member.id, login=login
-    )
+        connection, department_id=department_id, action="staff.reset", now=now, staff_member_id=by, member=member.id,
+        login=login,
+    )  # fmt: skip
     return link.path(member.id)
 
 

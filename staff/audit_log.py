@@ -17,6 +17,7 @@ from db.queries import audit as queries
 from db.queries import desk as desk_queries
 from db.queries import members
 from db.queries.audit import AuditFilter
+from desk.calendar import WEEKDAYS
 from desk.codes import find_code
 from desk.places import province_name
 from desk.tables import Format
@@ -91,7 +92,8 @@ class Names:
 
     def of(self, key: str, value: Any) -> str | None:
         """The name of what ``value`` under ``key`` is the id of; None when it is no id."""
-        known = {"member": self.members, "assignee_id": self.members, "unit": self.units, "unit_id": self.units}
+        known = {"member": self.members, "assignee_id": self.members, "unit": self.units, "unit_id": self.units,
+                 "from_unit_id": self.units}  # fmt: skip
         if key == "units" and isinstance(value, list):
             return ", ".join(self.units.get(unit, str(unit)) for unit in value)
         return known[key].get(value) if key in known and isinstance(value, int) else None
@@ -127,7 +129,31 @@ def _show(key: str, value: Any, names: Names) -> str:
         return value
     if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
         return ", ".join(str(item) for item in value)
-    return json.dumps(value, ensure_ascii=False)
+    try:
+        return _show_times(key, value)
+    except (AttributeError, KeyError, TypeError, ValueError):  # of another release
+        return json.dumps(value, ensure_ascii=False)
+
+
+def _show_times(key: str, value: Any) -> str:
+    """A target, targets by priority or topic, or the hours of a week. Raises where it is none of these."""
+    if key == "week":
+        days = [(name_of("weekday", str(WEEKDAYS.index(day))), sessions) for day, sessions in value.items()]
+        return "; ".join(
+            f"{day} {', '.join('–'.join(ends) for ends in sessions)}" for day, sessions in days if sessions
+        )
+    if key == "topics":
+        topics = load_taxonomy().topics
+        return "; ".join(f"{topics.get(topic, topic)}: {_show_targets(targets)}" for topic, targets in value.items())
+    return _show_targets(value) if key == "answer" else _show_target(value)
+
+
+def _show_targets(targets: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name_of('priority', priority)} {_show_target(one)}" for priority, one in targets.items())
+
+
+def _show_target(target: Mapping[str, Any]) -> str:
+    return f"{target['amount']} {name_of('unit', target['unit'])}"
 
 
 def who(row: Row[Any]) -> str:

@@ -94,11 +94,12 @@ async def _page(console: Console, visit: Visit, *, typed: Typed | None = None, d
         return found, desk_queries.list_units(connection, department_id=console.department_id)
 
     replies, units = await console.database.read(read)
+    used = {row.unit_id for row in replies}
     return await console.page(
         "canned.html", visit, status=400 if typed else 200, replies=replies, typed=typed or Typed(),
-        units=[unit for unit in units if unit.is_active], placeholders=PLACEHOLDERS, text_limit=TEXT_LIMIT,
-        title_limit=TITLE_LIMIT, done=word(f"canned.{done}") if done in {"saved", "removed"} else None,
-        here="queue", path=CANNED_PATH,
+        units=[unit for unit in units if unit.is_active or unit.id in used], placeholders=PLACEHOLDERS,
+        text_limit=TEXT_LIMIT, title_limit=TITLE_LIMIT, here="queue", path=CANNED_PATH,
+        done=word(f"canned.{done}") if done in {"saved", "removed"} else None,
     )  # fmt: skip
 
 
@@ -153,7 +154,9 @@ async def save_canned(console: Console, request: Request, visit: Visit) -> Respo
     refused = await console.database.write(write)
     if refused is not None:
         again = None if refused == "canned.gone" else typed.reply_id
-        return await _page(console, visit, typed=Typed(again, typed.title, typed.text, typed.unit, word(refused)))
+        return await _page(
+            console, visit, typed=Typed(again, typed.title, typed.text, typed.unit, word(refused, count=COUNT_LIMIT))
+        )
     return RedirectResponse(f"{CANNED_PATH}?xong=saved", 303)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from db.queries import operations, second_factors
 from db.queries import staff as queries
+from staff.access import SESSION_IDLE
 from staff.accounts import AccountError
 from staff.second_factor import SEAL, STEP_S, pending_secret
 from staff.signing import Signer
@@ -33,7 +34,7 @@ def present_code(
         if secret is None:
             raise AccountError(f"SECRET_KEY is another one than when «{login}» was set up; use `staff reset {login}`")
     else:
-        sessions = queries.sessions_of(connection, member.id, now=now, idle_since=now - dt.timedelta(hours=2))
+        sessions = queries.sessions_of(connection, member.id, now=now, idle_since=now - SESSION_IDLE)
         if not sessions:
             raise AccountError(f"«{login}» is not signed in; open the one-time link and set the password first")
         newest = max(sessions, key=lambda session: session.created_at)

@@ -11,8 +11,8 @@ from staff.signing import Signer
 PURPOSE = "kept form"
 LIFE_S = 24 * 3600
 FIELD = "giu"  # the hidden field that carries it through the sign-in
-OF_THE_PAGE = frozenset({"token", "version", FIELD})
-SECRET = frozenset({"password", "again", "current", "code"})  # never kept
+OF_THE_PAGE = frozenset({"token", "version", "tiep", "username", FIELD})
+SECRET = frozenset({"password", "again", "current", "code", "access_token", "refresh_token"})  # never kept
 
 
 @dataclass(frozen=True)

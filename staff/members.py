@@ -216,9 +216,9 @@ async def give_link(console: Console, request: Request, visit: Visit) -> Respons
             return None
         _keep_an_administrator(connection, console, member)
         path = reset_account(
-            connection, department_id=console.department_id, login=member.login, link=link, now=now
+            connection, department_id=console.department_id, login=member.login, link=link, now=now,
+            by=visit.signed_in.id,
         )  # fmt: skip
-        _audit(connection, console, visit, "staff.link_given", now, member=member.id, login=member.login)
         return Handed(member.name, member.login, console.address(request, path))
 
     try:

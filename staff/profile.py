@@ -65,7 +65,7 @@ def _phones(text: str) -> list[str]:
         if not _PHONE.fullmatch(phone):
             raise FormFault("phone", phone=phone[:40])
     if len(phones) > PHONES:
-        raise FormFault("amount", label=word("field.phones"), most=PHONES)
+        raise FormFault("too_many", label=word("field.phones"), most=PHONES)
     return phones
 
 

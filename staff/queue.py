@@ -134,6 +134,8 @@ def read_queue(
     connection: Connection, asked: Asked, viewer: Viewer, *, department_id: int, now: dt.datetime
 ) -> Queue:  # fmt: skip
     """A page of the queue in ten statements at most, however many requests there are."""
+    # first: what is filed while the rows are read is told as news rather than never
+    newest = 0 if asked.search else request_queue.newest_id(connection, department_id=department_id)
     rows, next_page = _read_rows(connection, asked, viewer, department_id=department_id, now=now)
     return Queue(
         rows, next_page,
@@ -141,7 +143,7 @@ def read_queue(
         labels=turns.topic_labels(connection, department_id=department_id),
         units=desk_queries.list_units(connection, department_id=department_id),
         colleagues=request_queue.list_colleagues(connection, department_id=department_id),
-        newest=0 if asked.search else request_queue.newest_id(connection, department_id=department_id),
+        newest=newest,
     )  # fmt: skip
 
 

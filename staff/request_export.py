@@ -14,7 +14,7 @@ from db.queries import request_export as queries
 from db.queries import request_queue, turns
 from db.queries.request_queue import Position
 from desk.places import province_name, show_place
-from desk.search import search
+from desk.search import find
 from desk.tables import Cell, Format
 from staff.access import Console, Handler, Page, Right, Visit
 from staff.clock import local
@@ -64,13 +64,13 @@ def export_queue(kind: Format) -> Handler:
 
         def read(connection: Connection, place: Position | None) -> tuple[Rows, Any]:
             viewer = read_viewer(connection, visit)
-            wanted, last_id = asked.wanted, 0
+            wanted, older = asked.wanted, None
             if asked.search:
-                found = search(
+                found = find(
                     connection, asked.search, department_id=console.department_id, limit=SEARCH_BATCH,
                     before_id=place.id if place else None,
                 )  # fmt: skip
-                wanted, last_id = replace(wanted, ids=found), found[-1] if len(found) == SEARCH_BATCH else 0
+                wanted, older = replace(wanted, ids=found.ids), found.next_before
             rows = request_queue.list_requests(
                 connection, viewer, wanted, department_id=console.department_id, now=now, limit=BATCH, after=place
             )
@@ -80,7 +80,7 @@ def export_queue(kind: Format) -> Handler:
             labels = turns.topic_labels(connection, department_id=console.department_id)
             following = Position(rows[-1].due_at, rows[-1].id) if len(rows) == BATCH else None
             if asked.search:
-                following = Position(now, last_id) if last_id else None
+                following = Position(now, older) if older is not None else None
             return [cells(row, labels) for row in full], following
 
         async def next_rows(place: Any) -> tuple[Rows, Any]:

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Row
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from db.models import MessageAuthor, OutboxStatus, RequestStatus
-from db.queries import canned_replies, request_files, request_queue, request_similar, requests, turns
+from db.models import MessageAuthor, OutboxStatus, RequestStatus, SwitchMode
+from db.queries import canned_replies, channels, request_files, request_queue, request_similar, requests, turns
 from db.queries import desk as desk_queries
 from db.queries.request_queue import Viewer
 from desk import actions, states
@@ -73,6 +73,7 @@ class InFull:
     units: list[Row[Any]]
     colleagues: list[Row[Any]]
     canned: list[Row[Any]]
+    is_off: bool  # the person's channel is switched off
 
 
 def read_viewer(connection: Connection, visit: Visit) -> Viewer:
@@ -96,12 +97,13 @@ def code_of(request: Request) -> str:
 def read_request(
     connection: Connection, code: str, viewer: Viewer, *, department_id: int, now: dt.datetime
 ) -> InFull | None:
-    """A request with all that belongs to it, in eleven statements; None when there is none that the viewer may see."""
+    """A request with all that belongs to it, in twelve statements; None when there is none that the viewer may see."""
     row = request_queue.find_visible(connection, code, viewer, department_id=department_id, now=now)
     if row is None:
         return None
     about = [one for one in words(row.description or "") if len(one) > 1]
     similar = request_similar.similar_requests(connection, row, about, viewer)
+    switches = channels.list_switches(connection, department_id=department_id)
     before: list[Row[Any]] = []
     if row.conversation_id is not None:
         before = turns.turns_before(connection, row.conversation_id, department_id=department_id, before=row.created_at)
@@ -114,6 +116,7 @@ def read_request(
         canned_replies.list_replies(
             connection, department_id=department_id, of_units=[] if row.unit_id is None else [row.unit_id]
         ),
+        any(switch.channel == row.channel and switch.mode == SwitchMode.OFF for switch in switches),
     )  # fmt: skip
 
 
@@ -152,7 +155,8 @@ async def show(console: Console, request: Request, visit: Visit, refused: Refuse
     done = f"done.{request.query_params.get('xong', '')}"
     return await console.page(
         "request.html", visit, status=refused.status if refused else 200, found=found, request=row, refused=refused,
-        can=possible_actions(row, member, now), reach=reach_of(row, console.windows, now), texts=texts,
+        can=possible_actions(row, member, now), texts=texts,
+        reach=reach_of(row, console.windows, now, is_off=found.is_off),
         prefilled=next((text for number, text in texts.items() if str(number) == chosen), ""),
         fields=topic_fields(found.labels),
         base=f"{QUEUE_PATH}/{row.code}", due=due_words(row, now), place=_place(row), unsent=UNSENT,

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from db.queries import operations, second_factors
 from db.queries import staff as queries
-from staff.access import HOME_PATH, Console, Visit, safe_return
+from staff.access import HOME_PATH, SIGN_IN_PATH, Console, Visit, safe_return
 from staff.kept import FIELD, open_kept
 from staff.second_factor import (
     SEAL,
@@ -32,6 +32,7 @@ from staff.sessions import (
     count_attempt,
     go_on,
     hand_over,
+    may_still_enter,
     new_token,
     show_code_form,
     write_session,
@@ -56,10 +57,13 @@ async def check_code(console: Console, request: Request, visit: Visit) -> Respon
         return RedirectResponse(back, 303)
     kept = open_kept(console.signer, visit.form.get(FIELD, ""))
     fault, status = await try_code(console, request, visit, visit.form.get("code", ""))
+    response: Response
     if fault is not None:
         response = await show_code_form(console, visit, back=back, kept=kept, fault=fault, status=status)
+    elif (opened := await _verified(console, request, visit)) is None:
+        response = RedirectResponse(SIGN_IN_PATH, 303)
     else:
-        response = await go_on(console, await _verified(console, request, visit), back=back, kept=kept)
+        response = await go_on(console, opened, back=back, kept=kept)
     return response
 
 
@@ -108,14 +112,18 @@ def _take(connection: Connection, console: Console, factor: Row[Any], code: str,
     return None
 
 
-async def _verified(console: Console, request: Request, visit: Visit) -> Opened:
-    """A session of full right in place of the half open one."""
-    token, now = new_token(), console.now()
-    return await console.database.write(
-        lambda c: write_session(
-            c, console, request, visit, visit.signed_in, token=token, has_factor=True, is_verified=True, now=now
+async def _verified(console: Console, request: Request, visit: Visit) -> Opened | None:
+    """A session of full right in place of the half open one; None when the account was taken away meanwhile."""
+    token, now, member = new_token(), console.now(), visit.signed_in
+
+    def write(connection: Connection) -> Opened | None:
+        if not may_still_enter(connection, console, member.id):
+            return None
+        return write_session(
+            connection, console, request, visit, member, token=token, has_factor=True, is_verified=True, now=now
         )
-    )
+
+    return await console.database.write(write)
 
 
 # -- setting it up ------------------------------------------------------------------------------------------------
@@ -158,6 +166,8 @@ async def enrol(console: Console, request: Request, visit: Visit) -> Response:
     hashes = [recovery_hash(console.signer, member.id, code) for code in codes]
 
     def write(connection: Connection) -> Opened | None:
+        if not may_still_enter(connection, console, member.id):
+            return None
         added = second_factors.add_factor(
             connection, member.id, department_id=console.department_id, sealed_secret=sealed, last_step=step, now=now
         )

@@ -78,6 +78,15 @@ class Opened:
         return Visit(self.member, console.signer.digest("form", self.token), token_hash(self.token), step=self.step)
 
 
+def may_still_enter(connection: Connection, console: Console, member_id: int) -> bool:
+    """Whether the account is in use and has a password now: it may have been reset while a password was judged.
+
+    Until the end of the transaction nobody resets it, so that a reset afterwards ends the session opened in it too.
+    """
+    row = queries.lock_member(connection, member_id, department_id=console.department_id)
+    return row is not None and row.is_active and row.password_hash is not None
+
+
 def write_session(
     connection: Connection, console: Console, request: Request, visit: Visit, member: Member, *, token: str,
     has_factor: bool, is_verified: bool, now: dt.datetime,

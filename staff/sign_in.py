@@ -24,6 +24,7 @@ from staff.sessions import (
     blocked_sentence,
     count_attempt,
     go_on,
+    may_still_enter,
     member_of,
     new_token,
     write_session,
@@ -81,6 +82,9 @@ async def sign_in(console: Console, request: Request, visit: Visit) -> Response:
             lambda c: queries.set_password_hash(c, member.id, old=member.password_hash, new=newer)
         )
     opened = await _open(console, request, visit, member, account=account.key, address=address.key)
+    if opened is None:
+        fault = word("sign_in.wrong")
+        return await _form(console, visit, back=back, login=login, kept=kept, fault=fault, status=403)
     return await go_on(console, opened, back=back, kept=kept)
 
 
@@ -96,11 +100,13 @@ async def _refuse(
 
 async def _open(
     console: Console, request: Request, visit: Visit, member: Row[Any], *, account: str, address: str
-) -> Opened:
-    """A session for who gave the password; the attempts up to it are forgiven."""
+) -> Opened | None:
+    """A session for who gave the password; attempts up to it are forgiven. None when it was taken away meanwhile."""
     token, now = new_token(), console.now()
 
-    def write(connection: Connection) -> Opened:
+    def write(connection: Connection) -> Opened | None:
+        if not may_still_enter(connection, console, member.id):
+            return None
         queries.forgive(connection, account=account, address=address)
         has_factor = second_factors.find_factor(connection, member.id) is not None
         return write_session(
@@ -188,6 +194,8 @@ async def use_link(console: Console, request: Request, visit: Visit) -> Response
         return render_problem("link", 404)
     account = account_throttle(console, member.login)
     opened = await _open(console, request, visit, member, account=account.key, address="")
+    if opened is None:
+        return render_problem("link", 404)
     return await go_on(console, opened, back=HOME_PATH, kept=None)
 
 

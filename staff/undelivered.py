@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -112,6 +112,11 @@ async def show_undelivered(console: Console, request: Request, visit: Visit) -> 
     )  # fmt: skip
 
 
+def _chosen(asked: Asked) -> list[str]:
+    """What the filter asks about, without the values."""
+    return [key for key, value in asked.shown.items() if value]
+
+
 def _back(asked: Asked, done: str) -> Response:
     query = urlencode({**{key: value for key, value in asked.shown.items() if value}, "xong": done})
     return RedirectResponse(f"{UNDELIVERED_PATH}?{query}", 303)
@@ -127,7 +132,7 @@ async def resend_all(console: Console, request: Request, visit: Visit) -> Respon
         rows = queries.list_undelivered(
             connection, viewer, wanted, department_id=console.department_id, limit=RESENT_AT_ONCE
         )
-        return _resend(connection, console, visit, [row.id for row in rows], filters=asked.query)
+        return _resend(connection, console, visit, [row.id for row in rows], filters=_chosen(asked))
 
     count = await console.database.write(write)
     return _back(asked, "gui-lai" if count else "khong-gui")
@@ -158,12 +163,14 @@ def _find(connection: Connection, console: Console, visit: Visit, outbox_id: int
     return rows[0] if rows and rows[0].id == outbox_id else None
 
 
-def _resend(connection: Connection, console: Console, visit: Visit, ids: list[int], *, filters: str = "") -> int:
+def _resend(
+    connection: Connection, console: Console, visit: Visit, ids: list[int], *, filters: Sequence[str] = ()
+) -> int:
     now = console.now()
     count = queries.resend(connection, ids, department_id=console.department_id, now=now)
     operations.audit(
         connection, department_id=console.department_id, action="outbox.resent", now=now,
-        staff_member_id=visit.signed_in.id, count=count, filters=filters, messages=ids if len(ids) == 1 else [],
+        staff_member_id=visit.signed_in.id, count=count, filters=list(filters), messages=ids if len(ids) == 1 else [],
     )  # fmt: skip
     return count
 
@@ -215,9 +222,8 @@ def export_undelivered(kind: Format) -> Handler:
             return await console.database.read(lambda c: read(c, place))
 
         header = [word(f"column.{column}") for column in COLUMNS]
-        filters = [key for key, value in asked.shown.items() if value]
         return await send(
-            console, visit, Export("tin-chua-gui", "undelivered.exported", header, next_rows, filters), kind
+            console, visit, Export("tin-chua-gui", "undelivered.exported", header, next_rows, _chosen(asked)), kind
         )
 
     return export

@@ -28,16 +28,19 @@ class Reach:
     goes: bool
 
 
-def reach_of(request: Any, windows: Mapping[str, Window], now: dt.datetime) -> Reach:
+def reach_of(request: Any, windows: Mapping[str, Window], now: dt.datetime, *, is_off: bool) -> Reach:
     """How a text for the person of a request would fare now.
 
     ``request`` is a row with ``conversation_id``, ``channel``, ``unreachable_at`` and ``last_interaction_at``.
+    ``is_off``: its channel is switched off.
     """
     channel = name_of("channel", request.channel)
     if request.conversation_id is None:
         return Reach(word("reach.erased"), goes=False)
     if request.unreachable_at is not None:
         return Reach(word("reach.left"), goes=False)
+    if is_off:
+        return Reach(word("reach.off", channel=channel), goes=False)
     window = windows.get(request.channel)
     if window is None:
         return Reach(word("reach.open", channel=channel), goes=True)

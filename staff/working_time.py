@@ -15,7 +15,7 @@ from db.models import DayKind, Priority
 from db.queries import desk as queries
 from db.queries import operations, turns
 from desk import timers
-from desk.calendar import VIETNAM, WEEKDAYS, parse_hours
+from desk.calendar import WEEKDAYS, parse_hours
 from desk.explain import explain
 from desk.holidays import SpecialDay
 from desk.settings import DEFAULT_HOURS, Desk, load_desk
@@ -91,8 +91,8 @@ def _target(form: Mapping[str, str], name: str, label: str) -> dict[str, Any]:
 def _save_targets(connection: Connection, console: Console, visit: Visit, change: dict[str, Any], action: str) -> None:
     """Lay ``change`` over what the department set, check the whole, keep it."""
     now = console.now()
-    row = queries.find_settings(connection, department_id=console.department_id)
-    targets = {**((row and row.targets) or {}), **change}
+    row = queries.lock_settings(connection, department_id=console.department_id, now=now)
+    targets = {**(row.targets or {}), **change}
     parse_targets(targets)
     queries.save_settings(connection, department_id=console.department_id, now=now, targets=targets)
     operations.audit(
@@ -121,8 +121,8 @@ async def save_targets(console: Console, request: Request, visit: Visit) -> Resp
 
 
 def _own_topics(connection: Connection, console: Console) -> dict[str, dict[str, Any]]:
-    row = queries.find_settings(connection, department_id=console.department_id)
-    kept = ((row and row.targets) or {}).get("topics", {})
+    row = queries.lock_settings(connection, department_id=console.department_id, now=console.now())
+    kept = (row.targets or {}).get("topics", {})
     return {topic: dict(targets) for topic, targets in kept.items()}
 
 
@@ -242,8 +242,8 @@ async def save_hours(console: Console, request: Request, visit: Visit) -> Respon
     form, now = visit.form, console.now()
 
     def write(connection: Connection) -> None:
-        row = queries.find_settings(connection, department_id=console.department_id)
-        hours = {**((row and row.hours) or DEFAULT_HOURS), "week": _week(form)}
+        row = queries.lock_settings(connection, department_id=console.department_id, now=now)
+        hours = {**(row.hours or DEFAULT_HOURS), "week": _week(form)}
         try:
             parse_hours(hours)
         except ValueError:
@@ -269,13 +269,13 @@ def _recompute(
     )  # fmt: skip
 
 
-def _day(form: Mapping[str, str], name: str = "day") -> dt.date:
+def _day(form: Mapping[str, str], name: str = "day", *, today: dt.date) -> dt.date:
     """Raises FormFault."""
     try:
         day = dt.date.fromisoformat(form.get(name, ""))
     except ValueError:
         raise FormFault("date") from None
-    if not 2024 <= day.year <= dt.datetime.now(VIETNAM).year + 3:
+    if not 2024 <= day.year <= today.year + 3:
         raise FormFault("date")
     return day
 
@@ -286,15 +286,16 @@ async def set_day(console: Console, request: Request, visit: Visit) -> Response:
     form, now = visit.form, console.now()
 
     def write(connection: Connection) -> None:
-        day, kind = _day(form), form.get("kind", "")
+        today = local(now).date()
+        day, kind = _day(form, today=today), form.get("kind", "")
         if kind not in set(DayKind):
             raise FormFault("choose", label=word("field.day"))
-        instead = _day(form, "instead_of") if kind == DayKind.WORKING and form.get("instead_of") else None
+        instead = _day(form, "instead_of", today=today) if kind == DayKind.WORKING and form.get("instead_of") else None
         queries.set_calendar_day(
             connection, department_id=console.department_id, day=day, now=now, kind=kind, instead_of=instead,
             name=need_line(form, "name", limit=LINE_LIMIT, label=word("field.day_name")),
             document=need_line(form, "document", limit=LINE_LIMIT, label=word("field.document")),
-            address=read_line(form, "address", limit=500, label=word("field.website")),
+            address=read_line(form, "address", limit=500, label=word("field.document_address")),
         )  # fmt: skip
         _recompute(connection, console, visit, "calendar.day_set", now, day=day.isoformat(), kind=kind)
 
@@ -311,7 +312,7 @@ async def remove_day(console: Console, request: Request, visit: Visit) -> Respon
     form, now = visit.form, console.now()
 
     def write(connection: Connection) -> None:
-        day = _day(form)
+        day = _day(form, today=local(now).date())
         queries.remove_calendar_day(connection, department_id=console.department_id, day=day)
         _recompute(connection, console, visit, "calendar.day_removed", now, day=day.isoformat())
 

@@ -161,6 +161,7 @@ async def test_shortcuts_work_by_keyboard_and_never_while_typing(
         await press("j")
         await press("Enter")
         await expect(page.get_by_role("heading", name=codes[0])).to_be_visible()
+        await page.wait_for_load_state()  # its script has run
         await press("r")
         assert await focused(page) == "text"
         await page.keyboard.type("gq r")

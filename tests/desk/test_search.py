@@ -14,7 +14,8 @@ from tests.desk.conftest import World
 
 
 async def look(world: World, text: str, **values) -> list[int]:
-    return list(await world.read(lambda c: search.search(c, text, department_id=world.desk.department_id, **values)))
+    department = world.desk.department_id
+    return (await world.read(lambda c: search.find(c, text, department_id=department, **values))).ids
 
 
 async def test_every_way_to_look_for_a_request(world: World) -> None:
@@ -84,7 +85,7 @@ async def test_looking_back_is_bounded_and_goes_on(world: World, monkeypatch: py
 async def test_other_departments_are_not_searched(world: World) -> None:
     await world.filed_by_somebody()
     other = world.desk.department_id + 1
-    assert await world.read(lambda c: search.search(c, "hoa", department_id=other)) == []
+    assert await world.read(lambda c: search.find(c, "hoa", department_id=other)) == search.Found([], None)
 
 
 async def test_the_number_of_statements_does_not_grow(world: World) -> None:
@@ -95,7 +96,7 @@ async def test_the_number_of_statements_does_not_grow(world: World) -> None:
         statements = []
         listen = lambda *arguments: statements.append(arguments[2])  # noqa: E731
         event.listen(connection, "before_cursor_execute", listen)
-        search.search(connection, "một hai ba bốn năm sáu bảy tám chín mười", department_id=world.desk.department_id)
+        search.find(connection, "một hai ba bốn năm sáu bảy tám chín mười", department_id=world.desk.department_id)
         event.remove(connection, "before_cursor_execute", listen)
         return len(statements)
 

@@ -54,6 +54,8 @@ async def test_only_who_knows_the_password_changes_it(running: Running) -> None:
             response = await change(lan, **fields)
             assert response.status_code == status
             assert said in text_of(response)
+        for _ in range(ACCOUNT_FREE + 1):  # no guess at the password
+            assert (await change(lan, password="ngắn", again="ngắn")).status_code == 400
         for _ in range(ACCOUNT_FREE):
             await change(lan, current="đoán thử xem sao")
         assert (await change(lan)).status_code == 429

@@ -67,6 +67,17 @@ async def test_what_cannot_be_kept_is_said_and_stays_typed(running: Running) -> 
         assert await sql(running.database, "SELECT 1 FROM canned_replies") == []
 
 
+async def test_a_text_keeps_a_unit_that_is_switched_off(running: Running) -> None:
+    async with Browser(running) as chief:
+        await chief.join(role=StaffRole.MANAGER)
+        unit, unused = await add_unit(running.database, "Phòng cũ"), await add_unit(running.database, "Phòng bỏ")
+        await add_canned(running.database, unit_id=unit)
+        await sql(running.database, "UPDATE units SET is_active = :no", no=False)
+        page = await chief.get(CANNED)
+        assert f'<option value="{unit}" selected>' in page.text
+        assert f'<option value="{unused}"' not in page.text
+
+
 async def test_officers_use_them_but_do_not_keep_them(running: Running) -> None:
     async with Browser(running) as lan:
         await lan.join(role=StaffRole.OFFICER)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import datetime as dt
 import io
+import os
 import re
 import subprocess
 import sys
@@ -17,8 +19,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
+from sqlalchemy.exc import OperationalError
 
+from bot.commands import requests as command
+from bot.errors import CommandError
+from db.engine import Database
 from db.models import StaffRole
+from db.queries import request_search
+from db.queries.request_export import ExportFilter
 from desk.tables import Format, Sheet, csv_text, defuse
 from staff import audit_log, exports, request_export, texts
 from tests.conftest import ROOT, MakeSettings
@@ -90,6 +98,13 @@ async def test_a_search_as_a_file_is_whole(running: Running, monkeypatch) -> Non
         await lan.join()
         found = rows_of(await lan.get(f"{QUEUE}.csv", tim="banh trang"))
         assert [row[0] for row in found[1:]] == codes[::-1]
+        # words that are all common: so many of the newest are looked at in one go
+        monkeypatch.setattr(request_search, "RARE", 1)
+        monkeypatch.setattr(request_search, "ROUNDS", (2, 2))
+        for _ in range(5):
+            await file_request(running.database, description="bánh phồng, nước mắm")
+        found = rows_of(await lan.get(f"{QUEUE}.csv", tim="banh trang"))
+        assert [row[0] for row in found[1:]] == codes[::-1]
 
 
 async def test_a_file_is_bounded_and_says_so(running: Running, monkeypatch) -> None:
@@ -151,10 +166,6 @@ async def test_the_audit_log_is_filtered_and_paged(running: Running, monkeypatch
 
 
 def test_the_command_writes_what_the_console_would(make_settings: MakeSettings, tmp_path: Path) -> None:
-    import asyncio
-
-    from db.engine import Database
-
     settings = make_settings()
 
     async def file_some() -> list[str]:
@@ -169,8 +180,6 @@ def test_the_command_writes_what_the_console_would(make_settings: MakeSettings, 
     codes = asyncio.run(file_some())
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        import os
-
         environment = {**os.environ, "DATABASE_URL": settings.database_url, "VAR_DIR": str(tmp_path),
                        "SECRET_KEY": "k" * 40}  # fmt: skip
         return subprocess.run(
@@ -194,6 +203,41 @@ def test_the_command_writes_what_the_console_would(make_settings: MakeSettings, 
     assert run("-", "--since", "hôm qua").returncode == 2
     missing = run(str(tmp_path / "no" / "such" / "x.csv"))
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("kind", list(Format))
+async def test_a_command_that_fails_midway_leaves_what_was_there(
+    make_settings: MakeSettings, tmp_path: Path, kind: Format, monkeypatch
+) -> None:
+    settings, out = make_settings(), tmp_path / "out" / f"all.{kind}"
+    out.parent.mkdir()
+    database = Database(settings.database_url)
+    for _ in range(3):
+        await file_request(database)
+    await database.close()
+    out.write_text("the file of yesterday")
+    whole, calls = command.queries.list_in_full, []
+
+    def fail_later(*given: Any, **values: Any) -> Any:
+        calls.append(values["after_id"])
+        if len(calls) == 2:
+            raise OperationalError("SELECT", {}, Exception("gone"))
+        return whole(*given, **values)
+
+    monkeypatch.setattr(command, "BATCH", 2)
+    monkeypatch.setattr(command.queries, "list_in_full", fail_later)
+    with pytest.raises(CommandError, match="cannot be used"):
+        await command._export(settings, ExportFilter(), str(out), kind)
+    assert len(calls) == 2
+    assert files_in(out.parent) == {out.name: b"the file of yesterday"}
+    monkeypatch.setattr(command.queries, "list_in_full", whole)
+    assert await command._export(settings, ExportFilter(), str(out), kind) == 3
+    assert list(files_in(out.parent)) == [out.name]
+    assert files_in(out.parent) != {out.name: b"the file of yesterday"}
 
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=5))

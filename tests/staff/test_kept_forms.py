@@ -139,9 +139,50 @@ async def test_passwords_are_never_kept(running: Running) -> None:
         await lan.use_link(await invite(running.database, role=StaffRole.OFFICER))
         page = await lan.get("/staff/tai-khoan")
         await sql(running.database, EXPIRE, at=past())
+        assert hidden(page, "username") == "lan"
         fields = {"token": token_of(page), "current": PASSWORD, "password": "mật khẩu mới đây", "again": "x"}
-        response = await lan.client.post("/staff/tai-khoan/mat-khau", data=fields)
+        response = await lan.client.post("/staff/tai-khoan/mat-khau", data={**fields, "username": "lan"})
         assert response.status_code == 303
+
+
+async def test_pasted_tokens_are_never_kept(make_settings: MakeSettings, understander) -> None:
+    zalo = {"zalo_app_id": "1", "zalo_app_secret": "s" * 16, "zalo_oa_id": "2", "zalo_oa_secret": "o" * 16}
+    async with running_service(make_settings(**zalo), understander) as running, Browser(running) as lan:
+        await lan.join()
+        page = await lan.get("/staff/kenh")
+        assert 'name="refresh_token"' in page.text
+        fields = {"token": token_of(page), "access_token": "a" * 40, "refresh_token": "r" * 40}
+        await lan.client.post("/staff/dang-xuat", data={"token": token_of(page)})
+        await lan.sign_in()
+        await sql(running.database, "UPDATE staff_sessions SET is_verified = :yes", yes=True)
+        old = await lan.client.post("/staff/kenh/zalo/ma", data=fields, headers={"sec-fetch-site": "same-origin"})
+        assert old.status_code == 403
+        assert "r" * 40 not in old.text
+        assert "a" * 40 not in old.text
+        fields["token"] = token_of(await lan.get("/staff/kenh"))
+        await sql(running.database, EXPIRE, at=past())
+        ended = await lan.client.post("/staff/kenh/zalo/ma", data=fields)
+        assert (ended.status_code, ended.headers["location"]) == (303, "/staff/dang-nhap")
+
+
+async def test_it_waits_while_the_session_of_the_code_form_ends_too(running: Running) -> None:
+    async with Browser(running) as lan:
+        await lan.join()
+        code = await file_request(running.database)
+        page = await lose_session(running, lan, code, EXPIRE, at=past())
+        fields = {"token": token_of(page), "login": "lan", "password": PASSWORD, "giu": hidden(page, "giu")}
+        step = await lan.client.post("/staff/dang-nhap", data=fields)
+        waiting = {"token": token_of(step), "tiep": hidden(step, "tiep"), "giu": hidden(step, "giu")}
+        await sql(running.database, EXPIRE, at=past())
+        again = await lan.client.post("/staff/xac-nhan", data={**waiting, "code": "000000"})
+        assert again.status_code == 403
+        empty = await lan.client.post("/staff/xac-nhan", data={**waiting, "giu": "", "code": "000000"})
+        assert (empty.status_code, empty.headers["location"]) == (303, "/staff/dang-nhap")
+        fields = {"token": token_of(again), "login": "lan", "password": PASSWORD, "giu": hidden(again, "giu")}
+        step = await lan.client.post("/staff/dang-nhap", data=fields)
+        form = {"token": token_of(step), "code": await lan.fresh_code(), "giu": hidden(step, "giu")}
+        shown = await lan.client.post("/staff/xac-nhan", data=form)
+        assert unescape(shown.text).count(TYPED) == 1
 
 
 def test_sealed_forms() -> None:
@@ -151,4 +192,4 @@ def test_sealed_forms() -> None:
     assert "chữ" not in kept.seal(signer)
     for sealed in ("", "x", kept.seal(Signer("y" * 40)), kept.seal(signer)[:-2] + "AA", signer.seal("other", "[]")):
         assert open_kept(signer, sealed) is None, sealed
-    assert Kept.of("/x", {"token": "a", "version": "3", "password": "p"}, None) is None
+    assert Kept.of("/x", {"token": "a", "version": "3", "password": "p", "tiep": "/staff/"}, None) is None

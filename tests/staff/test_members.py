@@ -141,7 +141,9 @@ async def test_a_new_link_ends_the_old_password_and_every_session(running: Runni
         assert (await hoa.get("/staff/yeu-cau")).status_code == 303
         assert (await hoa.sign_in("hoa")).status_code == 403
         assert (await hoa.use_link(link_in(page), "mật khẩu mới toanh")).status_code == 303
-        assert (await audited(running, "staff.link_given"))[0][1]["login"] == "hoa"
+        [(by, details)] = await audited(running, "staff.reset")  # one act, one row
+        assert by == await member_id(running.database, "lan")
+        assert details["login"] == "hoa"
 
 
 async def test_a_member_of_another_department_is_not_there(running: Running) -> None:

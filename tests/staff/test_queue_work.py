@@ -176,3 +176,13 @@ async def test_odd_questions_get_a_calm_answer(running: Running) -> None:
             "?tim=a&moi-nhat=0&tu=0",
         ):
             assert await told(lan, f"/staff/tin-moi{query}") == "", query
+
+
+async def test_the_news_lead_to_the_first_page_without_what_was_done(running: Running) -> None:
+    async with Browser(running) as chief:
+        await chief.join(role=StaffRole.MANAGER)
+        asked = {"muc": "tat-ca", "kenh": "telegram", "da-giao": "3", "sau": "1700000000000000-7"}
+        page = await chief.get(QUEUE, **asked)
+        match = re.search(r'<a id="news" href="([^"]*)"', page.text)
+        assert match
+        assert unescape(match[1]) == f"{QUEUE}?muc=tat-ca&kenh=telegram"

@@ -35,16 +35,20 @@ def test_the_window_in_words(ago: dt.timedelta | None, window: Window | None, go
     row = SimpleNamespace(
         conversation_id=1, channel="zalo", unreachable_at=None, last_interaction_at=None if ago is None else NOW - ago
     )
-    reach = reach_of(row, {"zalo": window} if window else {}, NOW)
+    reach = reach_of(row, {"zalo": window} if window else {}, NOW, is_off=False)
     assert reach.goes is goes
     assert said in reach.sentence
 
 
 def test_who_cannot_be_written_to_at_all() -> None:
     left = SimpleNamespace(conversation_id=1, channel="telegram", unreachable_at=NOW, last_interaction_at=NOW)
-    assert "chặn hoặc rời" in reach_of(left, {}, NOW).sentence
+    assert "chặn hoặc rời" in reach_of(left, {}, NOW, is_off=True).sentence
     erased = SimpleNamespace(conversation_id=None, channel="zalo", unreachable_at=None, last_interaction_at=None)
-    assert not reach_of(erased, {"zalo": FREE}, NOW).goes
+    assert not reach_of(erased, {"zalo": FREE}, NOW, is_off=False).goes
+    off = SimpleNamespace(conversation_id=1, channel="zalo", unreachable_at=None, last_interaction_at=NOW)
+    reach = reach_of(off, {"zalo": FREE}, NOW, is_off=True)
+    assert not reach.goes
+    assert "Kênh Zalo OA đang tắt" in reach.sentence
 
 
 async def test_the_page_says_what_remains_and_offers_the_phone(make_settings: MakeSettings, understander) -> None:
@@ -61,3 +65,17 @@ async def test_the_page_says_what_remains_and_offers_the_phone(make_settings: Ma
             page = await lan.get(f"/staff/yeu-cau/{code}")
             assert said in text_of(page)
             assert page.text.count("0912 345 678") == offered
+
+
+async def test_a_channel_that_is_switched_off_says_so(make_settings: MakeSettings, understander) -> None:
+    async with running_service(make_settings(), understander) as running, Browser(running) as lan:
+        await lan.join()
+        code = await file_request(running.database)
+        page = f"/staff/yeu-cau/{code}"
+        assert "Tin đi ngay qua Telegram" in text_of(await lan.get(page))
+        for channel, mode, is_said in (("web", "off", False), ("telegram", "paused", False), ("telegram", "off", True)):
+            fields = {"mode": mode, "notice": "Tạm nghỉ ạ."}
+            assert (await lan.post(f"/staff/kenh/{channel}", form_on="/staff/kenh", **fields)).status_code == 303
+            shown = text_of(await lan.get(page))
+            assert ("Kênh Telegram đang tắt" in shown) is is_said
+            assert ("Tin đi ngay qua Telegram" in shown) is not is_said

@@ -204,3 +204,23 @@ async def test_an_import_leaves_an_edited_profile_alone(make_settings: MakeSetti
         assert await name() == "Sở bốn"
     finally:
         await database.close()
+
+
+async def test_a_single_session_stands_in_its_half_of_the_day(running: Running) -> None:
+    async with Browser(running) as lan:
+        await lan.join(role=StaffRole.MANAGER)
+        week = {key: at for key, at in WEEK.items() if not key.startswith(("mon-sang", "tue-chieu"))}
+        assert (await lan.post(f"{CALENDAR}/gio", form_on=CALENDAR, **week)).status_code == 303
+        page = (await lan.get(CALENDAR)).text
+        for box, at in (("mon-sang-tu", ""), ("mon-chieu-tu", "13:00"), ("tue-sang-tu", "08:00"), ("tue-chieu-tu", ""),
+                        ("wed-sang-tu", "08:00"), ("wed-chieu-den", "17:00"), ("sun-sang-tu", "")):  # fmt: skip
+            assert f'name="{box}" type="time" value="{at}"' in page, box
+
+
+async def test_too_many_phone_lines_are_said_to_be(running: Running) -> None:
+    async with Browser(running) as lan:
+        await lan.join(role=StaffRole.MANAGER)
+        fields = {"name": "Sở KH&CN", "short_name": "Sở", "province": "ben-tre", "version": "1"}
+        page = await lan.post(PROFILE, **fields, phones="\n".join(["0272 382 6246"] * 7))
+        assert page.status_code == 400
+        assert "«Điện thoại» ghi tối đa 6 dòng" in text_of(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from db.models import OutboxMessage, RequestMessage, StaffRole
+from db.queries.channels import troubles
 from staff import undelivered
 from tests.conftest import MakeSettings
 from tests.harness import Running, running_service
@@ -72,6 +74,11 @@ async def test_one_is_sent_again(running: Running) -> None:
         assert page.status_code == 404  # it is no longer among them
         events = await sql(running.database, "SELECT details FROM audit_events WHERE action = 'outbox.resent'")
         assert len(events) == 1
+        _, waiting = await stuck(running)
+        await lan.post(PATH, form_on=PATH, loai="hong", kenh="telegram")
+        assert (await outbox_row(running, waiting)).status == "queued"
+        log = text_of(await lan.get("/staff/nhat-ky", viec="outbox.resent"))
+        assert "Bộ lọc loai, kenh" in log.replace(":", "")
 
 
 async def test_a_filter_is_sent_again_at_once_and_twice_is_once(running: Running, monkeypatch) -> None:
@@ -109,6 +116,9 @@ async def test_what_was_erased_is_not_sent_and_not_offered(running: Running) -> 
         assert (await outbox_row(running, outbox_id)).status == "undeliverable"
         await sql(running.database, "UPDATE outbox_messages SET error = 'withdrawn' WHERE id = :id", id=outbox_id)
         assert "Mọi tin đã tới nơi" in text_of(await lan.get(PATH))
+        since = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+        found = await running.database.read(lambda c: troubles(c, department_id=1, since=since))
+        assert sum(one.failed for one in found.values()) == 0
 
 
 async def test_told_by_phone(running: Running) -> None:
