@@ -82,7 +82,8 @@ async def test_an_ended_request_loses_its_files_then_its_person_then_its_receipt
     assert (row.topic, row.status, row.province, row.code) == ("nhan-hieu", "closed", "vinh-long", filed.code)
     left = await everything(world)
     assert [secret for secret in SECRETS if secret in left] == []
-    assert await world.read(lambda c: search.find(c, filed.code, department_id=world.desk.department_id)).ids == []
+    found = await world.read(lambda c: search.find(c, filed.code, department_id=world.desk.department_id))
+    assert found.ids == []
     assert await world.count(RequestWord) == 0
     assert len(await world.audits("request.deidentify")) == 1
 
