@@ -25,6 +25,13 @@ from tests.postgres import Cluster, binaries
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What drives a browser or kills processes shares two cores with the rest: a step too late gets a second try."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("browser", "slow")):
+            item.add_marker(pytest.mark.flaky(reruns=2))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clean_environment() -> Iterator[None]:
     """No setting of the machine reaches a test."""

@@ -101,16 +101,28 @@ function showTyping(on) {
   }
 }
 
-function tell(text, seconds = 0) {
-  clearTimeout(noticeTimer);
-  notice.textContent = text;
-  notice.hidden = !text;
-  if (text && seconds) noticeTimer = setTimeout(() => tell(""), seconds * 1000);
+let told = "";
+let reachable = true;
+
+/** What was said for a while goes before the standing word that nothing gets through. */
+function showNotice() {
+  notice.textContent = told || (reachable ? "" : texts.offline);
+  notice.hidden = !notice.textContent;
 }
 
-function network(reachable) {
-  if (!reachable) tell(texts.offline);
-  else if (notice.textContent === texts.offline) tell("");
+function tell(text, seconds) {
+  clearTimeout(noticeTimer);
+  told = text;
+  noticeTimer = setTimeout(() => {
+    told = "";
+    showNotice();
+  }, seconds * 1000);
+  showNotice();
+}
+
+function network(works) {
+  reachable = works;
+  showNotice();
 }
 
 // -- out and in ----------------------------------------------------------------------------------------------------
