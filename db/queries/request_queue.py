@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, select
 from sqlalchemy.orm import aliased
 
 from db.models import Conversation, Handover, Request, RequestStatus, StaffMember, StaffRole, Unit, UnitMember
+from db.queries.privacy import latest_choice
 
 COUNTED_AT_MOST = 99
+HANDLE_REQUEST = "handle_request"  # the purpose of consent that a request stands on
 NOT_DUE = frozenset({RequestStatus.ANSWERED, RequestStatus.CLOSED, RequestStatus.REJECTED, RequestStatus.WITHDRAWN})
 WORKING_ROLES = (StaffRole.ADMINISTRATOR, StaffRole.MANAGER, StaffRole.OFFICER)
 
@@ -105,6 +107,8 @@ def _of_tab(viewer: Viewer, tab: Tab, *, now: dt.datetime) -> list[ColumnElement
     match tab:
         case Tab.MINE:
             return [Request.assignee_id == viewer.member_id]
+        case Tab.UNIT if viewer.units == ():
+            return [false()]  # an empty list would be compared with every open request
         case Tab.UNIT:
             return [Request.unit_id.in_(viewer.units)]
         case Tab.UNASSIGNED:
@@ -130,7 +134,9 @@ def _where(
         (Request.assignee_id, wanted.assignee_id), (Request.province, wanted.province),
         (Request.channel, wanted.channel),
     )  # fmt: skip
-    seen = visible(viewer, unit_id=wanted.unit_id, assignee_id=wanted.assignee_id)
+    # what is theirs or their units' is theirs to see
+    is_theirs = wanted.tab in {Tab.MINE, Tab.UNIT}
+    seen = [] if is_theirs else visible(viewer, unit_id=wanted.unit_id, assignee_id=wanted.assignee_id)
     clauses = [Request.department_id == department_id, *seen, *_of_tab(viewer, wanted.tab, now=now)]
     clauses += [column == value for column, value in exact if value is not None]
     if wanted.status is None and wanted.tab in {Tab.MINE, Tab.UNIT, Tab.UNASSIGNED}:
@@ -225,7 +231,8 @@ def find_visible(
     """A request with its unit's and assignee's name, its conversation's reachability and who holds that.
 
     Beside the columns of the request: ``unit``, ``assignee``, ``last_interaction_at``, ``unreachable_at``,
-    ``holder_id``, ``holder`` and ``held_until``. None if it is not theirs to see.
+    ``holder_id``, ``holder``, ``held_until`` and ``consent``, the person's last choice about ``HANDLE_REQUEST``. None
+    if it is not theirs to see.
     """
     holder = aliased(StaffMember)
     held = and_(
@@ -236,6 +243,7 @@ def find_visible(
             Request.__table__, Unit.name.label("unit"), StaffMember.name.label("assignee"),
             Conversation.last_interaction_at, Conversation.unreachable_at, holder.id.label("holder_id"),
             holder.name.label("holder"), Handover.expires_at.label("held_until"),
+            latest_choice(Request.conversation_id, purpose=HANDLE_REQUEST).label("consent"),
         )
         .outerjoin(Unit, Unit.id == Request.unit_id)
         .outerjoin(StaffMember, StaffMember.id == Request.assignee_id)

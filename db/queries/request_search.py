@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, dele
 from db.models import Request, RequestWord
 
 RARE = 1000
-ROUNDS = (512, 1536)  # candidates looked at, one statement each
+ROUNDS = (512, 1024)  # candidates looked at, one statement each
 
 
 def set_words(connection: Connection, request_id: int, words: Sequence[str], *, department_id: int) -> None:
@@ -47,13 +47,16 @@ def search(
         return Found([], None)
     conditions = [_is(word, is_last=number == len(words)) for number, word in enumerate(words, 1)]
     counts = _count(connection, conditions, department_id)
-    rarest = min(range(len(words)), key=counts.__getitem__)
+    rarest, *others = sorted(range(len(words)), key=counts.__getitem__)
     if counts[rarest] == 0:
         return Found([], None)
     if counts[rarest] <= RARE:
         mine = RequestWord.department_id == department_id
-        having = select(RequestWord.request_id.label("id")).where(mine, conditions.pop(rarest)).distinct().subquery()
-        ids = _first(connection, having, conditions, before_id=before_id, limit=limit)
+        # its limit cuts nothing off, and keeps SQLite from walking the words of every request to have them in order
+        few = select(RequestWord.request_id).where(mine, conditions[rarest]).limit(RARE).subquery()
+        having = select(few.c.request_id.label("id")).distinct().subquery()
+        rest = [conditions[number] for number in others]
+        ids = _first(connection, having, rest, before_id=before_id, limit=limit)
         return Found(ids, ids[-1] if len(ids) == limit else None)
     return _from_the_newest(connection, words, conditions, department_id, before_id=before_id, limit=limit)
 
@@ -77,18 +80,21 @@ def _with_all(candidates: FromClause, conditions: Sequence[ColumnElement[bool]])
 
 
 def _from_the_newest(
-    connection: Connection, words: Sequence[str], conditions: list[ColumnElement[bool]], department_id: int, *,
+    connection: Connection, words: Sequence[str], conditions: Sequence[ColumnElement[bool]], department_id: int, *,
     before_id: int | None, limit: int,
 ) -> Found:  # fmt: skip
     """Look at more and more candidates until there are enough: most often the first few hundred hold a page."""
-    driver = _driver(words, conditions, department_id)
+    longest_first = sorted(range(len(words)), key=lambda number: -len(words[number]))  # the rarest, by all we know
+    leading = next((number for number in longest_first if number < len(words) - 1), None)
+    rest = [conditions[number] for number in longest_first if number != leading]
+    driver = _driver(None if leading is None else conditions[leading], department_id)
     ids: list[int] = []
     before = before_id
     for size in ROUNDS:
         few = driver if before is None else driver.where(driver.selected_columns.id < before)
         few = few.order_by(few.selected_columns.id.desc()).limit(size)
         seen = few.cte("seen").prefix_with("MATERIALIZED")  # looked up once, in the order of its index
-        hits = select(seen.c.id).where(*_with_all(seen, conditions)).order_by(seen.c.id.desc()).limit(limit).subquery()
+        hits = select(seen.c.id).where(*_with_all(seen, rest)).order_by(seen.c.id.desc()).limit(limit).subquery()
         reach = select(func.min(seen.c.id).label("lowest"), func.count().label("number")).select_from(seen).subquery()
         statement = (
             select(reach.c.lowest, reach.c.number, hits.c.id)
@@ -105,14 +111,11 @@ def _from_the_newest(
     return Found(ids, before)
 
 
-def _driver(words: Sequence[str], conditions: list[ColumnElement[bool]], department_id: int) -> Select[Any]:
-    """Candidates in the order of an index: who has a whole word (its condition is done with then), else everybody."""
-    whole = range(len(words) - 1)
-    if not whole:
+def _driver(whole_word: ColumnElement[bool] | None, department_id: int) -> Select[Any]:
+    """Candidates in the order of an index: who has a whole word, or everybody."""
+    if whole_word is None:
         return select(Request.id.label("id")).where(Request.department_id == department_id)
-    longest = max(whole, key=lambda number: len(words[number]))  # the rarest, by all that is known
-    condition = conditions.pop(longest)
-    return select(RequestWord.request_id.label("id")).where(RequestWord.department_id == department_id, condition)
+    return select(RequestWord.request_id.label("id")).where(RequestWord.department_id == department_id, whole_word)
 
 
 def _is(word: str, *, is_last: bool) -> ColumnElement[bool]:

@@ -7,9 +7,12 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection, event
 
+from benchmark.desk_data import fill
+from db.engine import Database
 from db.queries import request_search
 from desk import actions, search
 from desk.change import Actor
+from tests.conftest import MakeSettings
 from tests.desk.conftest import World
 
 
@@ -101,3 +104,31 @@ async def test_the_number_of_statements_does_not_grow(world: World) -> None:
         return len(statements)
 
     assert await world.read(count) <= 9
+
+
+async def test_a_rare_word_costs_sqlite_no_walk_through_every_request(sqlite_settings: MakeSettings) -> None:
+    """With its statistics SQLite once preferred to skip from request to request, for having them in order."""
+    number = 2500
+    database = Database(sqlite_settings().database_url)
+    try:
+        await fill(database, number)
+
+        def steps(connection: Connection) -> tuple[int, int]:
+            taken = 0
+
+            def count() -> None:
+                nonlocal taken
+                taken += 1
+
+            raw = connection.connection.dbapi_connection
+            assert raw is not None
+            raw.set_progress_handler(count, 1)
+            found = search.find(connection, "482", department_id=1, limit=300)
+            raw.set_progress_handler(None, 0)
+            return len(found.ids), taken
+
+        found, taken = await database.read(steps)
+        assert 0 < found < 50
+        assert taken < number
+    finally:
+        await database.close()
