@@ -21,6 +21,10 @@ Session = tuple[dt.time, dt.time]
 Week = Mapping[int, tuple[Session, ...]]
 
 
+class SeasonsOverlap(ValueError):  # noqa: N818 - what is wrong with the hours
+    """Two seasons hold on one day."""
+
+
 @dataclass(frozen=True)
 class Season:
     """Other hours from one day of the year to another, both included and given as (month, day)."""
@@ -69,7 +73,8 @@ def parse_hours(data: Mapping[str, Any]) -> OfficeHours:
     """Office hours from ``{"week": {"mon": [["07:30", "11:30"], …]}, "seasons": [{"first": "04-16", …, "week": …}]}``.
 
     Raises:
-        ValueError: Not of that shape, overlapping, or without any working hour.
+        ValueError: Not of that shape, sessions that overlap, or a week without any working hour.
+        SeasonsOverlap: Two seasons hold on one day.
     """
     try:
         seasons = []
@@ -77,9 +82,13 @@ def parse_hours(data: Mapping[str, Any]) -> OfficeHours:
             first, last = (dt.date.fromisoformat(f"2024-{season[key]}") for key in ("first", "last"))
             week = _parse_week(season["week"])
             seasons.append(Season((first.month, first.day), (last.month, last.day), week))
-        return OfficeHours(_parse_week(data["week"]), tuple(seasons))
+        hours = OfficeHours(_parse_week(data["week"]), tuple(seasons))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"office hours: {error}") from error
+    leap_year = (dt.date(2024, 1, 1) + number * DAY for number in range(366))
+    if len(seasons) > 1 and any(sum(season.holds(day) for season in seasons) > 1 for day in leap_year):
+        raise SeasonsOverlap("two seasons hold on one day")
+    return hours
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ NOTICES: Mapping[str, frozenset[str]] = {
         "handover.started": "officer",
         "handover.ended": "reason",  # "officer" gave it back, or the "time" was over
         "privacy.task_opened": "right due_at acknowledge_due_at",
+        "privacy.erase_opened": "right due_at acknowledge_due_at",
         "privacy.task_extended": "right due_at reason",
         "privacy.task_done": "right",
         "privacy.task_refused": "right reason",

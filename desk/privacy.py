@@ -83,8 +83,10 @@ def open_task(
         acknowledge_due_at=acknowledge_due_at, acknowledged_at=now, due_at=due_at, details={},
     )  # fmt: skip
     assert task_id is not None  # the conversation is locked
+    # once everything is erased nobody can be told any more
+    key = "privacy.erase_opened" if right is DataRight.ERASE else "privacy.task_opened"
     notices.queue(
-        connection, conversation_id, "privacy.task_opened", now=now, right=right, due_at=due_at,
+        connection, conversation_id, key, now=now, right=right, due_at=due_at,
         acknowledge_due_at=acknowledge_due_at,
     )  # fmt: skip
     _audit(connection, desk, "open", task_id, right, Actor.person(conversation_id), now)

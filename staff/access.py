@@ -65,6 +65,8 @@ class Right(StrEnum):
     SWITCH_CHANNELS = "switch_channels"
     CONNECT_CHANNELS = "connect_channels"
     SEE_AUDIT = "see_audit"
+    SEE_DATA_TASKS = "see_data_tasks"
+    WORK_ON_DATA_TASKS = "work_on_data_tasks"
 
 
 OVERSEERS = frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER, StaffRole.AUDITOR})
@@ -89,6 +91,9 @@ ROLES: dict[Right, frozenset[StaffRole]] = {
     Right.SWITCH_CHANNELS: frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER}),
     Right.CONNECT_CHANNELS: frozenset({StaffRole.ADMINISTRATOR}),
     Right.SEE_AUDIT: OVERSEERS,
+    Right.SEE_DATA_TASKS: OVERSEERS,
+    # whoever answers for the department erases in its name
+    Right.WORK_ON_DATA_TASKS: frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER}),
 }
 
 

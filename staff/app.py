@@ -12,7 +12,18 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from db.engine import Database
-from staff import audit_log, members, profile, questions, request_export, undelivered, units, working_time
+from staff import (
+    audit_log,
+    calendar_page,
+    data_tasks,
+    members,
+    profile,
+    questions,
+    request_export,
+    undelivered,
+    units,
+    working_time,
+)
 from staff import channels as channel_pages
 from staff.access import HOME_PATH, SIGN_IN_PATH, Console, Page, Right, ZaloPairing, route
 from staff.account_page import (
@@ -69,9 +80,11 @@ PAGES = (
     *members.PAGES,
     *units.PAGES,
     *working_time.PAGES,
+    *calendar_page.PAGES,
     *profile.PAGES,
     *channel_pages.PAGES,
     *audit_log.PAGES,
+    *data_tasks.PAGES,
 )
 
 

@@ -40,6 +40,7 @@ COLUMNS = ("time", "who", "login", "what", "details")
 _FAMILIES = {
     "from_status": "status", "to_status": "status", "priority": "priority", "role": "role", "role_before": "role",
     "channel": "channel", "kind": "day", "mode": "mode", "before": "mode", "actor": "actor",
+    "right": "data_right",
 }  # fmt: skip
 
 

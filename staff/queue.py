@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from db.queries import desk as desk_queries
-from db.queries import request_queue, turns
+from db.queries import privacy, request_queue, turns
 from db.queries.request_queue import Position, QueueFilter, Tab, Viewer
 from desk.codes import find_code
 from desk.places import province_name, provinces
@@ -190,16 +190,20 @@ async def show_queue(console: Console, request: Request, visit: Visit) -> Respon
     member, now = visit.signed_in, console.now()
     asked = read_filter(request.query_params, member, now=now)
 
-    def read(connection: Connection) -> tuple[Viewer, Queue]:
+    def read(connection: Connection) -> tuple[Viewer, Queue, tuple[int, dt.datetime | None]]:
         viewer = request_queue.viewer_of(connection, member.id, sees_all=member.may(Right.SEE_ALL_REQUESTS))
-        return viewer, read_queue(connection, asked, viewer, department_id=console.department_id, now=now)
+        found = read_queue(connection, asked, viewer, department_id=console.department_id, now=now)
+        told = member.may(Right.WORK_ON_DATA_TASKS) and not asked.search
+        tasks = privacy.count_open_tasks(connection, department_id=console.department_id) if told else (0, None)
+        return viewer, found, tasks
 
-    viewer, found = await console.database.read(read)
+    viewer, found, data_tasks = await console.database.read(read)
     tabs = [(slug, tab) for slug, tab in TAB_SLUGS.items() if tab is not Tab.UNIT or viewer.unit_ids]
     return await console.page(
         "queue.html", visit, found=found, asked=asked, tabs=tabs, fields=topic_fields(found.labels),
         provinces=provinces(), province_name=province_name, due_words=due_words,
         counted_at_most=request_queue.COUNTED_AT_MOST,
         done=_done(request.query_params), news=news_address(asked, newest=found.newest, now=now),
-        here_now=f"{QUEUE_PATH}?{request.url.query}", can_assign=member.may(Right.WORK_ON_REQUESTS),
+        data_tasks=data_tasks, here_now=f"{QUEUE_PATH}?{request.url.query}",
+        can_assign=member.may(Right.WORK_ON_REQUESTS),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from db.models import MessageAuthor, OutboxStatus, RequestStatus, SwitchMode
+from db.models import ConsentChoice, MessageAuthor, OutboxStatus, RequestStatus, SwitchMode
 from db.queries import canned_replies, channels, request_files, request_queue, request_similar, requests, turns
 from db.queries import desk as desk_queries
 from db.queries.request_queue import Viewer
@@ -152,9 +152,11 @@ async def show(console: Console, request: Request, visit: Visit, refused: Refuse
     values = canned.values_of(row, officer=member.name, department=await console.department(), topic=topic)
     texts = {reply.id: canned.fill(reply.text, values) for reply in found.canned}
     chosen = request.query_params.get("mau", "")
+    withdrew = row.consent == ConsentChoice.WITHDRAWN  # what they were told: the number is not used any more
     done = f"done.{request.query_params.get('xong', '')}"
     return await console.page(
         "request.html", visit, status=refused.status if refused else 200, found=found, request=row, refused=refused,
+        withdrew=withdrew, phone=None if withdrew else row.phone,
         can=possible_actions(row, member, now), texts=texts,
         reach=reach_of(row, console.windows, now, is_off=found.is_off),
         prefilled=next((text for number, text in texts.items() if str(number) == chosen), ""),

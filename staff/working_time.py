@@ -1,4 +1,4 @@
-"""How long the desk may take, and when it works: targets, office hours, a department's own days."""
+"""How long the desk may take: the targets of every topic and priority, each with its arithmetic."""
 
 from __future__ import annotations
 
@@ -7,36 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from db.models import DayKind, Priority
+from db.models import Priority
 from db.queries import desk as queries
 from db.queries import operations, turns
-from desk import timers
-from desk.calendar import WEEKDAYS, parse_hours
 from desk.explain import explain
-from desk.holidays import SpecialDay
-from desk.settings import DEFAULT_HOURS, Desk, load_desk
+from desk.settings import Desk, load_desk
 from desk.targets import MAX_AMOUNT, Target, parse_targets
 from knowledge.taxonomy import load_taxonomy
 from staff.access import Console, Page, Right, Visit
-from staff.clock import local
-from staff.forms import FormFault, Typed, need_line, read_amount, read_line
+from staff.forms import FormFault, Typed, read_amount
 from staff.questions import topic_fields
 from staff.texts import word
 
 TARGETS_PATH = "/staff/thoi-han"
-CALENDAR_PATH = "/staff/lich"
-SESSIONS = ("sang", "chieu")
 UNITS = ("hours", "days")
 STAGES = ("accept", "first_reply")
-SHOWN_DAYS = dt.timedelta(days=400)
-LINE_LIMIT = 160
-
-
-# -- targets ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -173,163 +162,9 @@ async def remove_topic_target(console: Console, request: Request, visit: Visit) 
     return RedirectResponse(f"{TARGETS_PATH}?xong=xoa", 303)
 
 
-# -- hours and days -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ListedDay:
-    """A day that is not like others of its weekday. ``is_own``: the department added or changed it."""
-
-    special: SpecialDay
-    is_own: bool
-
-
-def _listed(desk: Desk, own: list[Row[Any]], today: dt.date) -> list[ListedDay]:
-    """The special days to come, and every one of the department's own."""
-    mine = {row.day for row in own}
-    found: dict[dt.date, SpecialDay] = {}
-    day = today
-    while day <= today + SHOWN_DAYS:
-        if special := desk.calendar.special(day):
-            found[day] = special
-        day += dt.timedelta(days=1)
-    found |= {day: desk.calendar.days[day] for day in mine}
-    return [ListedDay(special, day in mine) for day, special in sorted(found.items())]
-
-
-async def show_calendar(console: Console, request: Request, visit: Visit) -> Response:
-    """Office hours and the days off to come."""
-    return await _calendar(console, visit, done=request.query_params.get("xong", ""))
-
-
-async def _calendar(console: Console, visit: Visit, *, typed: Typed | None = None, done: str = "") -> Response:
-    def read(connection: Connection) -> tuple[Desk, dict[str, Any], list[Row[Any]]]:
-        row = queries.find_settings(connection, department_id=console.department_id)
-        return (
-            load_desk(connection, department_id=console.department_id), (row and row.hours) or DEFAULT_HOURS,
-            queries.calendar_days(connection, department_id=console.department_id),
-        )  # fmt: skip
-
-    desk, hours, own = await console.database.read(read)
-    return await console.page(
-        "calendar.html", visit, status=400 if typed else 200, days=_listed(desk, own, local(console.now()).date()),
-        week=hours["week"], seasons=hours.get("seasons", []), weekdays=WEEKDAYS, sessions=SESSIONS,
-        typed=typed or Typed(), done=done, published=desk.calendar.published,
-    )  # fmt: skip
-
-
-def _week(form: Mapping[str, str]) -> dict[str, list[list[str]]]:
-    """The week typed: two sessions a day, each empty or with both ends. Raises FormFault."""
-    week: dict[str, list[list[str]]] = {}
-    for day in WEEKDAYS:
-        sessions = []
-        for session in SESSIONS:
-            ends = [form.get(f"{day}-{session}-{end}", "").strip() for end in ("tu", "den")]
-            if any(ends):
-                try:
-                    sessions.append([dt.time.fromisoformat(end).strftime("%H:%M") for end in ends])
-                except ValueError:
-                    raise FormFault("time") from None
-        week[day] = sessions
-    if not any(week.values()):
-        raise FormFault("no_hours")
-    return week
-
-
-async def save_hours(console: Console, request: Request, visit: Visit) -> Response:
-    """The hours of an ordinary week; what is due moves with them."""
-    del request
-    form, now = visit.form, console.now()
-
-    def write(connection: Connection) -> None:
-        row = queries.lock_settings(connection, department_id=console.department_id, now=now)
-        hours = {**(row.hours or DEFAULT_HOURS), "week": _week(form)}
-        try:
-            parse_hours(hours)
-        except ValueError:
-            raise FormFault("time") from None
-        queries.save_settings(connection, department_id=console.department_id, now=now, hours=hours)
-        _recompute(connection, console, visit, "calendar.hours_set", now, week=hours["week"])
-
-    try:
-        await console.database.write(write)
-    except FormFault as fault:
-        return await _calendar(console, visit, typed=Typed("gio", str(fault), form))
-    return RedirectResponse(f"{CALENDAR_PATH}?xong=tinh-lai", 303)
-
-
-def _recompute(
-    connection: Connection, console: Console, visit: Visit, action: str, now: dt.datetime, **details: Any
-) -> None:
-    desk = load_desk(connection, department_id=console.department_id)
-    moved = timers.recompute(connection, desk, now=now)
-    operations.audit(
-        connection, department_id=console.department_id, action=action, now=now,
-        staff_member_id=visit.signed_in.id, requests_moved=moved, **details,
-    )  # fmt: skip
-
-
-def _day(form: Mapping[str, str], name: str = "day", *, today: dt.date) -> dt.date:
-    """Raises FormFault."""
-    try:
-        day = dt.date.fromisoformat(form.get(name, ""))
-    except ValueError:
-        raise FormFault("date") from None
-    if not 2024 <= day.year <= today.year + 3:
-        raise FormFault("date")
-    return day
-
-
-async def set_day(console: Console, request: Request, visit: Visit) -> Response:
-    """A day off, or a working day in place of one, with the document that says so."""
-    del request
-    form, now = visit.form, console.now()
-
-    def write(connection: Connection) -> None:
-        today = local(now).date()
-        day, kind = _day(form, today=today), form.get("kind", "")
-        if kind not in set(DayKind):
-            raise FormFault("choose", label=word("field.day"))
-        instead = _day(form, "instead_of", today=today) if kind == DayKind.WORKING and form.get("instead_of") else None
-        queries.set_calendar_day(
-            connection, department_id=console.department_id, day=day, now=now, kind=kind, instead_of=instead,
-            name=need_line(form, "name", limit=LINE_LIMIT, label=word("field.day_name")),
-            document=need_line(form, "document", limit=LINE_LIMIT, label=word("field.document")),
-            address=read_line(form, "address", limit=500, label=word("field.document_address")),
-        )  # fmt: skip
-        _recompute(connection, console, visit, "calendar.day_set", now, day=day.isoformat(), kind=kind)
-
-    try:
-        await console.database.write(write)
-    except FormFault as fault:
-        return await _calendar(console, visit, typed=Typed("ngay", str(fault), form))
-    return RedirectResponse(f"{CALENDAR_PATH}?xong=tinh-lai", 303)
-
-
-async def remove_day(console: Console, request: Request, visit: Visit) -> Response:
-    """Take a department's own day back."""
-    del request
-    form, now = visit.form, console.now()
-
-    def write(connection: Connection) -> None:
-        day = _day(form, today=local(now).date())
-        queries.remove_calendar_day(connection, department_id=console.department_id, day=day)
-        _recompute(connection, console, visit, "calendar.day_removed", now, day=day.isoformat())
-
-    try:
-        await console.database.write(write)
-    except FormFault as fault:
-        return await _calendar(console, visit, typed=Typed("bo", str(fault), form))
-    return RedirectResponse(f"{CALENDAR_PATH}?xong=tinh-lai", 303)
-
-
 PAGES = (
     Page("GET", TARGETS_PATH, show_targets, Right.SEE_SETTINGS),
     Page("POST", TARGETS_PATH, save_targets, Right.MANAGE_DESK),
     Page("POST", TARGETS_PATH + "/rieng", set_topic_target, Right.MANAGE_DESK),
     Page("POST", TARGETS_PATH + "/bo", remove_topic_target, Right.MANAGE_DESK),
-    Page("GET", CALENDAR_PATH, show_calendar, Right.SEE_SETTINGS),
-    Page("POST", CALENDAR_PATH + "/gio", save_hours, Right.MANAGE_DESK),
-    Page("POST", CALENDAR_PATH + "/ngay", set_day, Right.MANAGE_DESK),
-    Page("POST", CALENDAR_PATH + "/bo-ngay", remove_day, Right.MANAGE_DESK),
 )

@@ -37,6 +37,8 @@ from db.models import (
 )
 from db.queries import outbox
 
+EXPIRED = "expired"  # the error of what waited until its text had to go
+
 # statements of every message are built once, on the tables themselves: building one costs more than running it
 _PEOPLE = cast("Table", Conversation.__table__)
 _INBOX = cast("Table", InboxMessage.__table__)
@@ -325,25 +327,31 @@ def messages_of(connection: Connection, conversation_id: int, *, limit: int = 20
 def erase_texts(connection: Connection, *, before: dt.datetime) -> int:
     """Remove what people wrote and were told before ``before``; statistics without text stay. Returns rows touched.
 
-    A message that waited that long for the person to write is given up.
+    What waited that long, for the person to write or in a channel that is switched off, is given up: a reply counts as
+    undelivered, a message nobody read as set aside.
     """
+    pending = OutboxMessage.status.in_([OutboxStatus.QUEUED, OutboxStatus.WAITING_WINDOW])
     connection.execute(
         update(OutboxMessage)
-        .where(OutboxMessage.created_at < before, OutboxMessage.status == OutboxStatus.WAITING_WINDOW)
-        .values(status=OutboxStatus.UNDELIVERABLE)
+        .where(OutboxMessage.created_at < before, pending)
+        .values(status=OutboxStatus.UNDELIVERABLE, error=func.coalesce(OutboxMessage.error, EXPIRED))
+    )
+    connection.execute(
+        update(InboxMessage)
+        .where(InboxMessage.received_at < before, InboxMessage.status == InboxStatus.NEW)
+        .values(status=InboxStatus.SET_ASIDE, error=EXPIRED)
     )
     erased = connection.execute(
         update(InboxMessage)
         .where(
-            InboxMessage.received_at < before, InboxMessage.status != InboxStatus.NEW,
-            or_(InboxMessage.message.is_not(None), InboxMessage.raw.is_not(None)),
+            InboxMessage.received_at < before, or_(InboxMessage.message.is_not(None), InboxMessage.raw.is_not(None))
         )
         .values(message=None, raw=None)
     ).rowcount  # fmt: skip
     erased += connection.execute(
         update(OutboxMessage)
         .where(
-            OutboxMessage.created_at < before, OutboxMessage.status != OutboxStatus.QUEUED,
+            OutboxMessage.created_at < before,
             or_(OutboxMessage.reply["body"].as_string() != "", OutboxMessage.reply["notice"].as_string().is_not(None)),
         )
         .values(reply={"body": "", "heading": None, "note": None, "choices": []})

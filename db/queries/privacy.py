@@ -5,16 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, ScalarSelect, delete, func, insert, select, update
+from sqlalchemy.orm import aliased
 
 from db.models import (
     Consent,
+    Conversation,
     DataTask,
     DataTaskStatus,
     Handover,
     Request,
     RequestHistory,
     RequestMessage,
+    StaffMember,
 )
 from db.queries.conversations import insert_new
 
@@ -35,6 +38,17 @@ def latest_consent(connection: Connection, conversation_id: int, *, purpose: str
         .limit(1)
     )
     return connection.execute(statement).first()
+
+
+def latest_choice(conversation_id: Any, *, purpose: str) -> ScalarSelect[str | None]:
+    """The same, of the conversation a statement is about, for one of its columns."""
+    return (
+        select(Consent.choice)
+        .where(Consent.conversation_id == conversation_id, Consent.purpose == purpose)
+        .order_by(Consent.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def consents_of(connection: Connection, conversation_id: int) -> list[Row[Any]]:
@@ -95,6 +109,51 @@ def list_tasks(
     if status is not None:
         statement = statement.where(DataTask.status == status)
     return list(connection.execute(statement.order_by(DataTask.due_at, DataTask.id).limit(limit)))
+
+
+def find_task(connection: Connection, task_id: int, *, department_id: int) -> Row[Any] | None:
+    """A task with the ``channel`` of its person."""
+    statement = (
+        select(DataTask.__table__, Conversation.channel)
+        .outerjoin(Conversation, Conversation.id == DataTask.conversation_id)
+        .where(DataTask.id == task_id, DataTask.department_id == department_id)
+    )
+    return connection.execute(statement).first()
+
+
+def tasks_with_people(connection: Connection, *, department_id: int, is_open: bool, limit: int) -> list[Row[Any]]:
+    """Open tasks, the most urgent first, or ended ones, the last first.
+
+    With the person's ``channel`` and the ``code``, ``name``, ``organisation`` and ``phone`` of their newest request.
+    """
+    other = aliased(Request)
+    newest = select(func.max(other.id)).where(other.conversation_id == DataTask.conversation_id).scalar_subquery()
+    statement = (
+        select(
+            DataTask.__table__, Conversation.channel, Request.code, Request.name, Request.organisation, Request.phone,
+            StaffMember.name.label("member"),
+        )
+        .outerjoin(Conversation, Conversation.id == DataTask.conversation_id)
+        .outerjoin(Request, Request.id == newest)
+        .outerjoin(StaffMember, StaffMember.id == DataTask.staff_member_id)
+        .where(DataTask.department_id == department_id)
+    )  # fmt: skip
+    if is_open:
+        statement = statement.where(DataTask.status == DataTaskStatus.OPEN).order_by(DataTask.due_at, DataTask.id)
+    else:
+        statement = statement.where(DataTask.status != DataTaskStatus.OPEN).order_by(
+            DataTask.finished_at.desc(), DataTask.id.desc()
+        )
+    return list(connection.execute(statement.limit(limit)))
+
+
+def count_open_tasks(connection: Connection, *, department_id: int) -> tuple[int, dt.datetime | None]:
+    """How many tasks are open, and when the first of them is due."""
+    statement = select(func.count(), func.min(DataTask.due_at)).where(
+        DataTask.department_id == department_id, DataTask.status == DataTaskStatus.OPEN
+    )
+    count, due_at = connection.execute(statement).one()
+    return int(count), due_at
 
 
 def tasks_of(connection: Connection, conversation_id: int) -> list[Row[Any]]:

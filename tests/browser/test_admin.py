@@ -9,13 +9,14 @@ import pytest
 from playwright.async_api import Page, expect
 from sqlalchemy import insert, select
 
-from db.models import Conversation, StaffRole, Turn
+from db.models import Conversation, DataRight, StaffRole, Turn
 from db.queries import operations
 from tests.browser.conftest import RESULTS, OpenPage
 from tests.browser.test_accessibility import serious_findings
 from tests.conftest import MakeSettings
 from tests.harness import Running, WebPerson, running_service
-from tests.staff.casework import add_unit, file_request, messages, set_delivery
+from tests.staff.administering import ask_about_data
+from tests.staff.casework import add_unit, file_request, messages, request_row, set_delivery
 from tests.staff.driver import Browser, invite
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -24,6 +25,7 @@ PAGES = {
     "members": "/staff/can-bo", "member": "/staff/can-bo/1", "units": "/staff/don-vi", "routing": "/staff/phan-viec",
     "targets": "/staff/thoi-han", "calendar": "/staff/lich", "profile": "/staff/ho-so", "channels": "/staff/kenh",
     "undelivered": "/staff/chua-gui", "audit": "/staff/nhat-ky", "overview": "/staff/",
+    "data": "/staff/du-lieu", "task": "/staff/du-lieu/1",
 }  # fmt: skip
 ZALO = {
     "zalo_app_id": "111", "zalo_app_secret": "app", "zalo_oa_id": "222", "zalo_oa_secret": "oa",
@@ -66,6 +68,13 @@ async def furnish(running: Running, admin: Browser) -> None:
     code = await file_request(database, status="answered")
     for row in await messages(database, code):
         await set_delivery(database, row.id, status="undeliverable", error="RecipientUnreachable: 403")
+    await admin.post(
+        "/staff/lich/mua", form_on="/staff/lich", season="", first="16/04", last="15/10",
+        **{"mon-sang-tu": "07:00", "mon-sang-den": "11:00"},
+    )  # fmt: skip
+    for right, of_whom in ((DataRight.WITHDRAW_CONSENT, code), (DataRight.ERASE, None)):
+        row = await request_row(database, of_whom) if of_whom else None
+        await ask_about_data(database, right, conversation_id=row.conversation_id if row else None)
     person = WebPerson(running)
     await person.says("đăng ký nhãn hiệu cần giấy tờ gì")
     await person.says("đăng kiểm xe ở đâu")

@@ -7,9 +7,11 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from db.engine import Database
 from db.errors import StaleConversation
+from db.models import InboxMessage, InboxStatus, OutboxMessage, OutboxStatus
 from db.queries import conversations, departments, outbox
 from tests.conftest import MakeSettings
 
@@ -103,9 +105,9 @@ async def test_an_unreachable_person_stops_only_their_own_replies(database: Data
     assert [row.conversation_id for row in rows] == [ids[1]]
 
 
-async def test_texts_are_erased_after_their_time_and_waiting_ones_are_not(database: Database) -> None:
+async def test_texts_are_erased_after_their_time_and_younger_ones_are_not(database: Database) -> None:
     old, _ = await _accept(database, "old", "p1", NOW - dt.timedelta(days=31))
-    waiting, _ = await _accept(database, "waiting", "p2", NOW - dt.timedelta(days=31))
+    waiting, _ = await _accept(database, "waiting", "p2", NOW - dt.timedelta(days=29))
     turn = await database.read(lambda c: conversations.read_turn(c, old))
     assert turn is not None
     log = {"key": "k1", "text": "đã che", "outcome": "answer", "details": {}}
@@ -120,3 +122,24 @@ async def test_texts_are_erased_after_their_time_and_waiting_ones_are_not(databa
     kept = await database.read(lambda c: conversations.read_turn(c, waiting))
     assert kept is not None
     assert kept.messages[0].message == TEXT
+
+
+async def test_what_nobody_read_or_sent_is_given_up_with_its_text(database: Database) -> None:
+    """As in a channel that is switched off for good: nothing outlives the days that the notice names."""
+    month = dt.timedelta(days=30)
+    person, _ = await _accept(database, "unread", at=NOW)
+    await database.write(lambda c: outbox.queue_reply(c, person, REPLY, now=NOW))
+    await database.write(lambda c: conversations.erase_texts(c, before=NOW))
+    assert await database.read(lambda c: conversations.read_turn(c, person)) is not None
+    assert [row.reply for row in await database.read(lambda c: outbox.replies_after(c, person, seq=0))] == [REPLY]
+
+    late = NOW + month + dt.timedelta(seconds=1)
+    await database.write(lambda c: conversations.erase_texts(c, before=late - month))
+    assert await database.read(lambda c: conversations.read_turn(c, person)) is None
+    assert await database.read(lambda c: conversations.messages_of(c, person)) == []
+    assert await database.write(lambda c: outbox.claim_next(c, person, now=late)) is None
+    for table, status in ((InboxMessage, InboxStatus.SET_ASIDE), (OutboxMessage, OutboxStatus.UNDELIVERABLE)):
+        (row,) = await database.read(lambda c, t=table: c.execute(select(t.__table__)).all())
+        assert (row.status, row.error) == (status, "expired")
+        assert "0912345678" not in str(row)
+        assert "trả lời" not in str(row)

@@ -149,6 +149,18 @@ def test_a_departments_own_days_and_hours_count() -> None:
         {"week": {"mon": [["07:00"]]}},
         {"week": {"mon": [["7h", "11h"]]}},
         {"week": [1]},
+        {"week": {"mon": [["07:00", "11:00"]]}, "seasons": [{"first": "04-31", "last": "10-15", "week": {}}]},
+        {"week": {"mon": [["07:00", "11:00"]]}, "seasons": [{"first": "04-16", "last": "10-15", "week": {}}]},
+        *(
+            {
+                "week": (week := {"mon": [["07:00", "11:00"]]}),
+                "seasons": [
+                    {"first": "04-16", "last": "10-15", "week": week},
+                    {"first": first, "last": last, "week": week},
+                ],
+            }
+            for first, last in (("10-15", "12-31"), ("12-01", "04-16"), ("05-01", "05-01"))
+        ),
     ],
 )
 def test_hours_that_make_no_sense_are_refused(data: Any) -> None:

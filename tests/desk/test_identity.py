@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.identity import Phone, Problem, TaxCode, mask_phone, read_name, read_organisation, read_phone, read_tax_code
@@ -84,6 +84,7 @@ def test_a_number_without_its_area_code_is_told_so() -> None:
     assert read_phone("3826199") == Problem("phone.area_code", {"digits": 7, "example": "0272 3826 199"})
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_nothing_typed_breaks_the_readers(typed: str) -> None:
     phone = read_phone(typed)

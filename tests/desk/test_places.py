@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.place_table import Unit, load_provinces, load_table, split_title
@@ -150,6 +150,7 @@ def test_every_former_commune_leads_to_where_it_went(folded: bool) -> None:
         assert matches[0].commune in unit.today or not matches[0].is_sure, address
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(LONG_NAMED),
     st.integers(0, 40),
@@ -264,6 +265,7 @@ def test_within_what_was_said_before() -> None:
 # -- keeping and showing --------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.sampled_from(FORMER))
 def test_what_was_chosen_is_found_again_by_its_codes(unit: Unit) -> None:
     for code in unit.today:
@@ -299,11 +301,13 @@ def test_showing_what_is_kept() -> None:
     assert place_names(None, None) == []
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_nothing_typed_breaks_it(typed: str) -> None:
     check_matches(find_places(typed))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES)))
 def test_words_of_addresses_in_any_order(words: list[str]) -> None:
     check_matches(find_places(" ".join(words), "ben-tre"))

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from bot.workers import retention_job
 from db.models import InboxMessage, InboxStatus, OutboxMessage, OutboxStatus, StaffRole, SwitchMode, Turn
 from db.queries import channels, operations, outbox
 from handlers.texts import say
+from staff import undelivered
 from tests.channels.drivers import World, world
 from tests.conftest import MakeSettings
 from tests.harness import Running, WebPerson, running_service
@@ -78,6 +80,43 @@ async def test_off_stores_what_the_messenger_brings_and_answers_later(
         await switch(w.running, "telegram", SwitchMode.ON)
         await eventually(lambda: _texts(person, MENU, 2))
         assert (await texts(person)).count("Lời cán bộ") == 1
+
+
+async def test_what_waits_in_a_channel_that_stays_off_goes_with_its_time(
+    make_settings: MakeSettings, understander
+) -> None:
+    """Neither what people wrote nor what they were to be told outlives the notice's days; staff see what failed."""
+    async with world(make_settings, understander, "telegram") as w:
+        person = w.drivers["telegram"].person()
+        await person.says("menu")
+        await w.answered(person)
+        conversation = (await rows(w.running, OutboxMessage.conversation_id))[0]
+        await switch(w.running, "telegram", SwitchMode.OFF)
+        greeted = await texts(person)
+        await person.says("chuyện riêng của tôi")
+        reply = {"body": "Lời cán bộ", "heading": None, "note": None, "choices": []}
+        now = dt.datetime.now(dt.UTC)
+        await w.database.write(lambda c: outbox.queue_reply(c, conversation, reply, now=now))
+        await eventually(lambda: _count(w, InboxMessage.id, InboxMessage.status == InboxStatus.NEW, 1))
+
+        async def stored_after(days: int) -> str:
+            later = now + dt.timedelta(days=days)
+            await retention_job(w.database, 30, lambda: later)(None)  # type: ignore[arg-type]
+            return str(await rows(w.running, InboxMessage.message) + await rows(w.running, OutboxMessage.reply))
+
+        kept = await stored_after(29)
+        assert "chuyện riêng của tôi" in kept
+        assert "Lời cán bộ" in kept
+        left = await stored_after(31)
+        assert "chuyện riêng của tôi" not in left
+        assert "Lời cán bộ" not in left
+        given_up = select(OutboxMessage.error).where(OutboxMessage.status == OutboxStatus.UNDELIVERABLE)
+        failed = await w.database.read(lambda c: c.execute(given_up).all())
+        assert [undelivered.reason(row) for row in failed] == ["Kênh tắt quá lâu, lời nhắn đã hết hạn giữ"]
+        await switch(w.running, "telegram", SwitchMode.ON)
+        await person.says("menu")
+        await eventually(lambda: _texts(person, MENU, 2))
+        assert await texts(person) == greeted * 2  # as if they had never met, and nothing of what had waited
 
 
 async def texts(person: Any) -> list[str]:
@@ -228,9 +267,11 @@ async def test_tokens_are_taken_in_and_never_shown(running: Running) -> None:
         assert "Dán cặp mã" not in text_of(await hoa.get(CHANNELS))
         refused = await hoa.post(f"{CHANNELS}/zalo/ma", form_on=CHANNELS, refresh_token="r" * 50)
         assert refused.status_code == 403
-        for wrong in ("", "có dấu", "hai chữ"):
-            page = await lan.post(f"{CHANNELS}/zalo/ma", form_on=CHANNELS, refresh_token=wrong)
+        for wrong in ("", "mã_dán_nhầm", "half-of-a token"):
+            page = await lan.post(f"{CHANNELS}/zalo/ma", form_on=CHANNELS, refresh_token=wrong, access_token="AT" * 20)
             assert page.status_code == 400
+            assert not wrong or wrong not in page.text  # what was pasted never comes back, not even when refused
+            assert "AT" * 20 not in page.text
         secret = "refresh_token_of_the_test"
         page = await lan.post(f"{CHANNELS}/zalo/ma", form_on=CHANNELS, refresh_token=secret)
         assert page.status_code == 303

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 from sqlalchemy.exc import OperationalError
@@ -240,6 +240,7 @@ async def test_a_command_that_fails_midway_leaves_what_was_there(
     assert files_in(out.parent) != {out.name: b"the file of yesterday"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=5))
 def test_no_text_becomes_a_formula(texts: list[str]) -> None:
     """Whatever people write: a cell begins with nothing that runs, and a sheet can be opened again."""

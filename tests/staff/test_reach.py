@@ -6,12 +6,17 @@ import datetime as dt
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import Connection
 
+from db.queries.request_queue import HANDLE_REQUEST
+from desk import consent
+from desk.settings import load_desk
 from staff.windows import Window, reach_of
 from tests.conftest import MakeSettings
 from tests.harness import running_service
 from tests.staff.casework import file_request, request_row
 from tests.staff.driver import Browser, sql, text_of
+from tests.staff.test_undelivered import stuck
 
 NOW = dt.datetime(2026, 11, 22, 3, tzinfo=dt.UTC)
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -79,3 +84,30 @@ async def test_a_channel_that_is_switched_off_says_so(make_settings: MakeSetting
             shown = text_of(await lan.get(page))
             assert ("Kênh Telegram đang tắt" in shown) is is_said
             assert ("Tin đi ngay qua Telegram" in shown) is not is_said
+
+
+async def test_who_withdrew_their_consent_is_not_called(make_settings: MakeSettings, understander) -> None:
+    """What the chat promises at once: the number is told nowhere it could be called from, until they agree anew."""
+    async with running_service(make_settings(), understander) as running, Browser(running) as lan:
+        await lan.join()
+        code, _ = await stuck(running)
+        row = await request_row(running.database, code)
+        page, undelivered = f"/staff/yeu-cau/{code}", "/staff/chua-gui"
+        for path in (page, undelivered):
+            assert "0912 345 678" in text_of(await lan.get(path))
+
+        def withdraw(connection: Connection) -> bool:
+            return consent.withdraw(
+                connection, load_desk(connection, department_id=1), conversation_id=row.conversation_id,
+                purpose=consent.Purpose.HANDLE_REQUEST, channel="telegram", now=dt.datetime.now(dt.UTC),
+            )  # fmt: skip
+
+        assert await running.database.write(withdraw)
+        shown = await lan.get(page)
+        assert "đã rút đồng ý" in text_of(shown)
+        for path in (page, undelivered):
+            found = await lan.get(path)
+            assert code in text_of(found)
+            for form in ("0912 345 678", "0912345678", "912345678"):
+                assert form not in found.text, path
+        assert HANDLE_REQUEST == consent.Purpose.HANDLE_REQUEST

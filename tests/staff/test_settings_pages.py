@@ -134,6 +134,63 @@ async def test_hours_and_days_move_what_is_due(running: Running) -> None:
         assert (await request_row(running.database, code)).due_at < moved
 
 
+async def test_a_season_has_hours_of_its_own(running: Running) -> None:
+    """From the form to what is due: in the season, over the new year, taken away again."""
+
+    async def opens(day: dt.date) -> str:
+        desk = await running.database.read(lambda c: load_desk(c, department_id=1))
+        return desk.calendar.sessions(day)[0][0].strftime("%H:%M")
+
+    july, december, january = dt.date(2026, 7, 15), dt.date(2026, 12, 15), dt.date(2027, 1, 13)
+    summer = {"season": "", "first": "16/4", "last": "15-10", **WEEK, "wed-sang-tu": "07:00", "tue-sang-tu": "07:15"}
+    winter = {"season": "", "first": "16/10", "last": "15/04", **WEEK, "wed-sang-tu": "08:30", "tue-sang-tu": "08:45"}
+
+    async with Browser(running) as lan, Browser(running) as thu:
+        await lan.join(role=StaffRole.MANAGER)
+        await thu.join(login="thu", role=StaffRole.AUDITOR)
+        code = await file_request(running.database)
+        assert await opens(july) == "07:30"
+        assert (await lan.post(f"{CALENDAR}/mua", form_on=CALENDAR, **summer)).status_code == 303
+        before = (await request_row(running.database, code)).due_at
+        assert (await lan.post(f"{CALENDAR}/mua", form_on=CALENDAR, **winter)).status_code == 303
+        assert (await opens(july), await opens(december), await opens(january)) == ("07:00", "08:45", "08:30")
+        page = await lan.get(CALENDAR)
+        assert "16/04–15/10" in text_of(page)
+        assert "16/10–15/04" in text_of(page)
+        assert 'id="mua-10-16-tue-sang-tu" name="tue-sang-tu" type="time" value="08:45"' in page.text
+        assert "Lưu giờ theo mùa" not in (await thu.get(CALENDAR)).text
+
+        # a change of one keeps the other and moves what is due
+        short = {key: at for key, at in winter.items() if "chieu" not in key} | {"season": "10-16", "last": "28/02"}
+        assert (await lan.post(f"{CALENDAR}/mua", form_on=CALENDAR, **short)).status_code == 303
+        assert (await request_row(running.database, code)).due_at != before
+        assert await opens(dt.date(2027, 3, 16)) == "07:30"
+
+        for changed, said in (
+            ({"first": "31/02"}, "ghi như 16/04"),
+            ({"last": ""}, "ghi như 16/04"),
+            ({"first": "tháng tư"}, "16/04"),
+            ({"first": "01/10", "last": "20/10"}, "trùng ngày với một mùa"),
+            ({"first": "01/03", "last": "02/03", "wed-sang-den": "06:00"}, "Giờ ghi như 07:30"),
+            ({"first": "01/03", "last": "02/03", **dict.fromkeys(WEEK, "")}, "ít nhất một buổi"),
+            ({"season": "01-01", "first": "01/03", "last": "02/03"}, "Có người vừa sửa"),
+        ):
+            typed = {**summer, "season": "", "tue-sang-tu": "07:15", **changed}
+            page = await lan.post(f"{CALENDAR}/mua", form_on=CALENDAR, **typed)
+            assert page.status_code == 400, changed
+            assert said in text_of(page), changed
+            kept = typed["tue-sang-tu"]
+            assert f'id="mua--tue-sang-tu" name="tue-sang-tu" type="time" value="{kept}"' in page.text, changed
+        assert (await lan.post(f"{CALENDAR}/gio", form_on=CALENDAR, **WEEK)).status_code == 303  # the seasons stay
+        assert await opens(july) == "07:00"
+        for first in ("04-16", "10-16", "04-16"):  # twice is once
+            assert (await lan.post(f"{CALENDAR}/bo-mua", form_on=CALENDAR, season=first)).status_code == 303
+        assert (await opens(july), await opens(december)) == ("08:00", "08:00")
+        log = text_of(await lan.get("/staff/nhat-ky", viec="calendar"))
+        assert "Đặt giờ theo mùa" in log
+        assert "16/10–15/04" in log
+
+
 def profile(**changed: str) -> dict[str, str]:
     fields = {"version": "1", "name": "Sở Khoa học và Công nghệ Vĩnh Long", "short_name": "Sở KH&CN Vĩnh Long",
               "province": "ben-tre", "address": "Số 1 đường Hoàng Thái Hiếu", "hours": "Thứ Hai đến thứ Sáu",
