@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tqdm import tqdm
 
 from benchmark import scoring
 from benchmark.ablation import HEAD, ablation
-from benchmark.adapters import Bot, CommandBot, HttpBot
+from benchmark.adapters import Bot, BotError, CommandBot, HttpBot
 from benchmark.noise import CLASSES, CURVE, rewrite
 from benchmark.report import write_report
 from benchmark.scoring import Line
@@ -29,9 +30,11 @@ from bot.knowledge_store import read_department_file
 from handlers.context import DepartmentProfile
 from knowledge.base import KnowledgeBase
 from knowledge.loader import load_content
+from knowledge.taxonomy import load_taxonomy
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures.json"
+SAVED_BASELINES = HERE / "baselines.json"  # written by ``benchmark.baselines``, which needs packages of its own
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -71,8 +74,20 @@ def _wrong(questions: Sequence[Line], answers: dict[str, Line], limit: int) -> N
             text = q.get("text") or " | ".join(q["turns"])
             print(
                 f"    {q['id']} [{q.get('noise')}] {text[:110]}\n"
-                f"      want {q['topics']} got {a['outcome']} {a['topic']}"
+                f"      want {q['topics']} got {a.get('outcome')} {a.get('topic')}"
             )
+
+
+def _unknown_ids(answers: dict[str, Line]) -> list[str]:
+    """What answers name that this benchmark does not know: as good as a wrong answer, and seldom meant."""
+    taxonomy = load_taxonomy()
+    known = {"outcome": scoring.OUTCOMES, "topic": frozenset(taxonomy.topics), "facet": frozenset(taxonomy.facets)}
+    return [
+        f"{field} «{value}»: {count} times, unknown here (see benchmark/README.md)"
+        for field, values in known.items()
+        for value, count in Counter(str(a[field]) for a in answers.values() if a.get(field)).most_common()
+        if value not in values
+    ]
 
 
 def evaluate(bot: Bot, folder: Path, title: str, *, show_wrong: int, prefix: str = "") -> None:
@@ -83,8 +98,10 @@ def evaluate(bot: Bot, folder: Path, title: str, *, show_wrong: int, prefix: str
         if not questions:
             continue
         started = time.perf_counter()
-        answers = bot.answer_all(questions, name)
+        answers = bot.ask(questions, name)
         elapsed = (time.perf_counter() - started) / len(questions) * 1000
+        for warning in _unknown_ids(answers)[:5]:
+            print(warning, file=sys.stderr)
         s = scoring.score_in_scope(questions, answers)
         print(
             f"{name:10} n={s.count:4}  topic {_percent(s.topic)}  +facet {_percent(s.facet)}"
@@ -98,17 +115,17 @@ def evaluate(bot: Bot, folder: Path, title: str, *, show_wrong: int, prefix: str
         _wrong(questions, answers, show_wrong)
     oos = scoring.read_lines(folder / f"{prefix}oos.jsonl")
     if oos:
-        answers = bot.answer_all(oos, "oos")
+        answers = bot.ask(oos, "oos")
         r = scoring.score_out_of_scope(oos, answers)
         print(
             f"{'oos':10} n={r['count']:4.0f}  refused {_percent(r['refused'])}  asked {_percent(r['clarify'])}"
             f"  answered {_percent(r['answered'])}"
         )
-        for q in [q for q in oos if answers[q["id"]]["outcome"] in {"answer", "clarify"}][:show_wrong]:
+        for q in [q for q in oos if answers[q["id"]].get("outcome") in {"answer", "clarify"}][:show_wrong]:
             a = answers[q["id"]]
             print(
                 f"    {q['id']} [{q.get('kind')}] {q['text'][:110]}\n"
-                f"      got {a['outcome']} {a['topic']} {a['confidence']}"
+                f"      got {a.get('outcome')} {a.get('topic')} {a.get('confidence')}"
             )
 
 
@@ -117,7 +134,7 @@ def evaluate_facts(bot: Bot, *, show_wrong: int) -> None:
     facts = scoring.read_lines(HERE / "seed-facts.jsonl")
     if not facts:
         return
-    answers = bot.answer_all(facts, "seed facts")
+    answers = bot.ask(facts, "seed facts")
     print("\n== seed facts: figure in the first reply, with a source")
     for label, rows in [
         ("all", facts),
@@ -128,7 +145,10 @@ def evaluate_facts(bot: Bot, *, show_wrong: int) -> None:
         print(f"    {label:14} n={len(rows):4}  right {_percent(sum(right) / max(1, len(right)))}")
     for f in [f for f in facts if not scoring.fact_right(f, answers[f["id"]])][:show_wrong]:
         a = answers[f["id"]]
-        print(f"    {f['id']} ({f['province']}) {f['text']}\n      must {f['must']} got {a['outcome']} {a['article']}")
+        print(
+            f"    {f['id']} ({f['province']}) {f['text']}\n"
+            f"      must {f['must']} got {a.get('outcome')} {a.get('article')}"
+        )
 
 
 def clean_questions(folder: Path) -> list[Line]:
@@ -144,7 +164,7 @@ def noise_table(bot: Bot, questions: Sequence[Line], levels: Sequence[float]) ->
             noisy = [
                 {**q, "text": rewrite(q["text"], kind, level=level, family=CURVE)} if level else q for q in questions
             ]
-            answers = bot.answer_all(noisy, f"{kind} {level:.0%}")
+            answers = bot.ask(noisy, f"{kind} {level:.0%}")
             right = sum(scoring.topic_right(q, answers[q["id"]]) for q in noisy) / max(1, len(noisy))
             curves.setdefault(kind, []).append((level, right))
     return curves
@@ -155,7 +175,7 @@ def print_noise(bot: Bot, folder: Path) -> None:
     questions = clean_questions(folder)
     if not questions:
         return
-    answers = bot.answer_all(questions, "clean")
+    answers = bot.ask(questions, "clean")
     clean = sum(scoring.topic_right(q, answers[q["id"]]) for q in questions) / len(questions)
     print(f"\n== all {len(questions)} clean questions rewritten: right topic\n    {'clean':14} {_percent(clean)}")
     for kind, points in noise_table(bot, questions, (1.0,)).items():
@@ -168,7 +188,7 @@ def figures(bot: Bot) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name in ("questions", "dialogues"):
         lines = scoring.read_lines(folder / f"{name}.jsonl")
-        answers = bot.answer_all(lines, name)
+        answers = bot.ask(lines, name)
         for q in lines:
             label = f"{name}: {q.get('noise')}" if name == "questions" else name
             row = result.setdefault(label, {"count": 0, "topic": 0, "facet": 0})
@@ -176,18 +196,36 @@ def figures(bot: Bot) -> dict[str, Any]:
             row["topic"] += scoring.topic_right(q, answers[q["id"]])
             row["facet"] += scoring.facet_right(q, answers[q["id"]])
     outside = scoring.read_lines(folder / "oos.jsonl")
-    answers = bot.answer_all(outside, "oos")
+    answers = bot.ask(outside, "oos")
     for q in outside:
         row = result.setdefault(f"oos: {q.get('kind')}", {"count": 0, "refused": 0})
         row["count"] += 1
         row["refused"] += answers[q["id"]].get("outcome") in scoring.REFUSALS
     facts = scoring.read_lines(HERE / "seed-facts.jsonl")
-    answers = bot.answer_all(facts, "seed facts")
+    answers = bot.ask(facts, "seed facts")
     for f in facts:
         row = result.setdefault(f"facts: {f.get('kind')}", {"count": 0, "right": 0})
         row["count"] += 1
         row["right"] += scoring.fact_right(f, answers[f["id"]])
     return result
+
+
+def _saved_baselines() -> dict[str, Any]:
+    """The table ``python -m benchmark.baselines --save`` left, with what it was measured on; nothing without it."""
+    if not SAVED_BASELINES.exists():
+        return {}
+    saved = json.loads(SAVED_BASELINES.read_text(encoding="utf-8"))
+    return {
+        "baselines_head": saved["head"],
+        "baselines": saved["table"],
+        "baselines_run": (
+            f"One run of `python -m benchmark.baselines --save` on {saved['date']}, side by side:"
+            f" {saved['questions']:,} questions and {saved['outside']} out of scope ({' and '.join(saved['sets'])}),"
+            f" {saved['phrases']:,} phrases of the same content. The threshold of each search is the best one on the"
+            " first part of `fit`; what each does stands in `benchmark/README.md`. The times are of one process on a"
+            " shared machine: compare them with each other."
+        ),
+    }
 
 
 def report(bot: Bot) -> None:
@@ -197,14 +235,14 @@ def report(bot: Bot) -> None:
         folder = HERE / name
         questions, dialogues = (scoring.read_lines(folder / f"{kind}.jsonl") for kind in ("questions", "dialogues"))
         outside = scoring.read_lines(folder / "oos.jsonl")
-        answers = bot.answer_all(questions, name)
-        talk, refused = bot.answer_all(dialogues, f"{name} dialogues"), bot.answer_all(outside, f"{name} oos")
+        answers = bot.ask(questions, name)
+        talk, refused = bot.ask(dialogues, f"{name} dialogues"), bot.ask(outside, f"{name} oos")
         sets[name] = (
             questions, answers, scoring.score_in_scope(questions, answers), scoring.score_in_scope(dialogues, talk),
             scoring.score_out_of_scope(outside, refused),
         )  # fmt: skip
     facts = scoring.read_lines(HERE / "seed-facts.jsonl")
-    told = bot.answer_all(facts, "seed facts")
+    told = bot.ask(facts, "seed facts")
     fact_share = sum(scoring.fact_right(f, told[f["id"]]) for f in facts) / max(1, len(facts))
 
     def row(label: str, target: str, of: Any) -> tuple[str, str, str, str]:
@@ -238,6 +276,7 @@ def report(bot: Bot) -> None:
             "rows": [(q, answers[q["id"]]) for q in questions],
             "ablation": ablation(make_answerer),
             "ablation_head": HEAD,
+            **_saved_baselines(),
             "wrong": [(q, answers[q["id"]]) for q in questions if not scoring.one_tap_away(q, answers[q["id"]])],
         }
     )
@@ -255,6 +294,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     other.add_argument("--bot", metavar="COMMAND", help="score another bot: a command with {in} and {out} in it")
     other.add_argument("--url", help="score another bot: an address that takes one line as a POST and answers with one")
     arguments = parser.parse_args(argv)
+    if arguments.report and (arguments.bot or arguments.url):
+        parser.error("--report writes the page about our own bot; it does not go with --bot or --url")
+    if arguments.bot and not ("{in}" in arguments.bot and "{out}" in arguments.bot):
+        parser.error("--bot needs {in} and {out} where the command takes the two files")
     bot: Bot
     if arguments.bot:
         bot = CommandBot(arguments.bot)
@@ -262,6 +305,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         bot = HttpBot(arguments.url)
     else:
         bot = OwnBot(make_answerer())
+    try:
+        _run(bot, arguments)
+    except BotError as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(bot: Bot, arguments: argparse.Namespace) -> None:
     folder = HERE / arguments.set
     evaluate(bot, folder, f"benchmark/{arguments.set}", show_wrong=arguments.show_wrong)
     if not arguments.quick:
@@ -275,7 +327,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         evaluate(bot, path, "EVAL_DIR more-*", show_wrong=arguments.show_wrong, prefix="more-")
     if arguments.report:
         report(bot)
-    return 0
 
 
 if __name__ == "__main__":

@@ -92,8 +92,9 @@ def write_report(data: Mapping[str, Any]) -> None:
     """Write the page and its charts.
 
     ``data`` holds ``targets`` (rows of name, target, value), ``noise`` (class → level points), ``rows`` (questions with
-    answers), ``by_noise``, ``ablation`` (rows, with ``ablation_head``) and ``wrong`` (question, answer)
-    pairs of our own dev set.
+    answers), ``by_noise``, ``ablation`` (rows, with ``ablation_head``), ``wrong`` (question, answer) pairs of our own
+    dev set and, where they are saved, ``baselines`` (rows, with ``baselines_head`` and ``baselines_run``, which says on
+    what they were measured).
     """
     folder = DOCS / "charts"
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,8 +146,15 @@ def _page(data: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
         page += [
             "## What each part is worth",
             "",
+            "Both sets with one part left out at a time, nothing trained anew; rewritten: every third clean question in"
+            " each of the ways of the noise curve.", "",
             *_table(data["ablation_head"], data["ablation"]),
-        ]
+        ]  # fmt: skip
+    if data.get("baselines"):
+        page += [
+            "## Beside simpler search", "", data["baselines_run"], "",
+            *_table(data["baselines_head"], data["baselines"]),
+        ]  # fmt: skip
     wrong: Sequence[tuple[Line, Line]] = data["wrong"]
     page += ["## What still goes wrong", ""]
     page += [

@@ -14,6 +14,7 @@ from typing import Any
 Line = dict[str, Any]
 Row = tuple[Line, Line]  # a question and its answer
 REFUSALS = frozenset({"no_answer", "small_talk", "sensitive"})
+OUTCOMES = REFUSALS | {"answer", "clarify"}
 
 
 def read_lines(path: Path) -> list[Line]:
@@ -36,7 +37,7 @@ def facet_right(question: Line, answer: Line) -> bool:
 def one_tap_away(question: Line, answer: Line) -> bool:
     """Right at once, or an acceptable topic among what the person may tap."""
     return topic_right(question, answer) or any(
-        choice.get("topic") in question["topics"] for choice in answer.get("choices", [])
+        choice.get("topic") in question["topics"] for choice in answer.get("choices") or []
     )
 
 
@@ -109,11 +110,11 @@ def score_in_scope(questions: Sequence[Line], answers: dict[str, Line]) -> InSco
 
 
 def score_out_of_scope(questions: Sequence[Line], answers: dict[str, Line]) -> dict[str, float]:
-    """Shares of out-of-scope questions refused, met with a clarify, and answered."""
+    """Shares of out-of-scope questions refused (a missing answer is one), met with a clarify, and answered."""
     outcomes = [answers.get(q["id"], {}).get("outcome") for q in questions]
     return {
         "count": len(outcomes),
-        "refused": _share([o in REFUSALS for o in outcomes]),
+        "refused": _share([o is None or o in REFUSALS for o in outcomes]),
         "clarify": _share([o == "clarify" for o in outcomes]),
         "answered": _share([o == "answer" for o in outcomes]),
     }
@@ -121,7 +122,7 @@ def score_out_of_scope(questions: Sequence[Line], answers: dict[str, Line]) -> d
 
 def fact_right(question: Line, answer: Line) -> bool:
     """The first reply holds every figure asked for, and names a source."""
-    text = unicodedata.normalize("NFC", answer.get("text", ""))
+    text = unicodedata.normalize("NFC", answer.get("text") or "")
     return (
         answer.get("outcome") == "answer"
         and bool(answer.get("sources"))

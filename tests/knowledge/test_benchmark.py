@@ -90,20 +90,3 @@ def test_no_class_is_worse_than_the_committed_figures() -> None:
             if lost * before["count"] > 1.001 and lost > 0.01:
                 worse[f"{label} {figure}"] = (value, after.get(figure))
     assert worse == {}
-
-
-def test_our_own_bot_is_scored_through_the_adapter_like_any_other(tmp_path: Path) -> None:
-    """A stranger's bot: a command over two files; here one that refuses everything."""
-    from benchmark.adapters import CommandBot
-
-    script = tmp_path / "bot.py"
-    script.write_text(
-        "import json,sys\n"
-        "out=open(sys.argv[2],'w')\n"
-        "for line in open(sys.argv[1]):\n"
-        "    q=json.loads(line); assert 'topics' not in q\n"
-        "    out.write(json.dumps({'id':q['id'],'outcome':'no_answer'})+'\\n')\n"
-    )
-    questions = read_lines(BENCHMARK / "dev" / "questions.jsonl")[:5]
-    answers = CommandBot(f"python3 {script} {{in}} {{out}}").answer_all(questions, "stranger")
-    assert set(answers) == {q["id"] for q in questions}
