@@ -6,6 +6,7 @@ They share one table of features, so that a message is looked up once for its to
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -38,12 +39,12 @@ class Table:
         """Rows and values of a message: words and characters each of their own length."""
         at, known = positions(self.codes, features.codes)
         at = at[known]
-        words = features.values[known] * self.idf[at]
-        words /= max(float(np.sqrt(words @ words)), 1e-9)
+        words = features.values[known] * self.idf.take(at)
+        words /= max(math.sqrt(words @ words), 1e-9)
         runs, known = positions(self.characters, features.characters)
         runs = runs[known] + len(self.codes)
-        characters = self.idf[runs]
-        characters *= CHARACTER_SHARE / max(float(np.sqrt(characters @ characters)), 1e-9)
+        characters = self.idf.take(runs)
+        characters *= CHARACTER_SHARE / max(math.sqrt(characters @ characters), 1e-9)
         return np.concatenate((at, runs)), np.concatenate((words, characters))
 
 
@@ -78,7 +79,7 @@ class Trained:
     def scores(self, features: Features) -> Floats:
         """One unnormalised log-probability a column."""
         rows, values = self.table.vector(features)
-        result: Floats = (values @ self.weights[rows]) * self.scale + self.bias
+        result: Floats = (values @ self.weights.take(rows, axis=0).astype(np.float32)) * self.scale + self.bias
         return result
 
     def without_classifiers(self) -> Trained:

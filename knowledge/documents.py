@@ -32,6 +32,7 @@ _TAIL = (
 _NUMBER = re.compile(
     rf"(?:(?P<kind>\b(?:{_KIND_PATTERN}))\s*(?:so\s*)?|(?P<so>\bso\s+))?(?<![\d.,])(?P<digits>\d{{1,5}})\b{_TAIL}"
 )
+_DIGIT = re.compile(r"\d")
 _PLANS = {"ke hoach", "quyet dinh", "chuong trinh", "de an"}
 _LETTER_KINDS = {"qd": "quyet dinh", "nd": "nghi dinh", "tt": "thong tu", "nq": "nghi quyet", "kh": "ke hoach",
                  "ctr": "chuong trinh", "kl": "ket luan", "qh": "luat", "ct": "chi thi"}  # fmt: skip
@@ -114,6 +115,8 @@ class DocumentIndex:
     def find_numbers(self, text: str) -> list[NamedNumber]:
         """Every number in a message that reads as a document's."""
         typed = clean(text)
+        if _DIGIT.search(typed) is None:
+            return []
         folded = fold(typed)
         shown = typed if len(typed) == len(folded) else folded
         found: list[NamedNumber] = []
@@ -154,9 +157,10 @@ class DocumentIndex:
             text: The message as typed.
             province: The person's province: a plan of that province goes before another's of the same digits.
         """
-        folded = fold(clean(text))
+        numbers = self.find_numbers(text)
+        folded = fold(clean(text)) if numbers else ""
         # «nhiệm vụ số 5 trong Chương trình 54»: what has a kind or letters names a document before a bare number does
-        for named in sorted(self.find_numbers(text), key=lambda named: not named.explicit):
+        for named in sorted(numbers, key=lambda named: not named.explicit):
             documents = self._by_digits.get(named.digits.lstrip("0"), [])
             if not documents:
                 if named.explicit:

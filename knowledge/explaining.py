@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.ranking import SIGNALS, Ranking
+from knowledge.ranking import BARE, OFFTOPIC, SIGNALS, Ranking
 from knowledge.reading import Reading
 
 if TYPE_CHECKING:
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 _SHOWN = 4
 _SIGNAL_NAMES = {
     "classifier": "bộ phân loại đã học", "topic": "từ ngữ của chủ đề",
+}  # fmt: skip
+# what is neither a topic nor a referral card
+_OTHER_CLASSES = {BARE: "câu chưa nêu việc gì cụ thể", OFFTOPIC: "việc ngoài lĩnh vực của Sở"}
+_SENSITIVE = {
+    "injection": "tìm cách sai khiến bot", "abuse": "xúc phạm", "danger": "nguy hiểm, cần cứu giúp ngay",
+    "politics": "chính trị",
 }  # fmt: skip
 
 
@@ -35,11 +41,13 @@ def explain(
     if reading.beside:
         found["beside"] = " ".join(reading.beside)
     if ranking is not None:
-        parts = weights[:, None] * ranking.signals
-        parts = parts - parts.mean(axis=1, keepdims=True)
+        shown = ranking.leading[:_SHOWN]
+        signals = ranking.signals
+        average = signals.sum(axis=1, keepdims=True) / signals.shape[1]
+        parts = weights[:, None] * (signals.take(shown, axis=1) - average)
         found["classes"] = [
-            [ranking.classes[n], round(ranking.probability(n), 3), [round(float(part), 1) for part in parts[:, n]]]
-            for n in ranking.order[:_SHOWN]
+            [ranking.classes[n], round(ranking.probability(n), 3), [round(part, 1) for part in row]]
+            for n, row in zip(shown, parts.T.tolist(), strict=True)
         ]
     if decided.document is not None:
         found["number"] = decided.document.named.text
@@ -57,7 +65,7 @@ def explain_in_words(understanding: Understanding, labels: Mapping[str, str]) ->
     if number := data.get("number"):
         lines.append(f"Nhận ra số hiệu văn bản: «{number}»")
     for label, probability, parts in data.get("classes", []):
-        name = labels.get(label, "không thuộc lĩnh vực của Sở" if label == "off" else label)
+        name = labels.get(label) or _OTHER_CLASSES.get(label, label)
         shares = ", ".join(
             f"{_SIGNAL_NAMES[signal]} {part:+.1f}"
             for signal, part in zip(SIGNALS, parts, strict=True)
@@ -82,12 +90,15 @@ def _verdict(understanding: Understanding, labels: Mapping[str, str]) -> str:
         case "small_talk":
             return "Lời chào hỏi, không phải câu hỏi về chương trình."
         case "sensitive":
-            return f"Nội dung nhạy cảm ({understanding.phrase}): trả lời bằng câu định sẵn."
+            kind = _SENSITIVE.get(understanding.phrase or "", "khác")
+            return f"Nội dung nhạy cảm ({kind}): trả lời bằng câu định sẵn."
         case _:
             if understanding.referral:
                 card = labels.get(f"ref:{understanding.referral}", understanding.referral)
-                return f"Không trả lời: việc của cơ quan khác ({card})."
+                return f"Không trả lời: việc của cơ quan khác – {card}."
             if understanding.document is not None:
                 return "Không trả lời: số hiệu này không có trong danh mục văn bản."
+            if understanding.reason == "unclear":
+                return "Không trả lời: câu chưa nêu việc gì cụ thể, nên mời người hỏi nói rõ hơn."
             nearest = f"{1 - understanding.confidence:.0%}"
             return f"Không trả lời: không thấy trong cơ sở tri thức (chủ đề gần nhất chỉ chắc {nearest})."

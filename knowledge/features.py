@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,10 @@ SIZES = (3, 4)  # lengths of the runs of characters
 KINDS = "wubv"  # a word, a bare word, a pair, a bare pair
 KIND_AT = 42
 FIRST_AT = 21
+_PAIR_KINDS = np.asarray([[2 << KIND_AT], [3 << KIND_AT]], dtype=np.int64)
+_BARE_WORDS = np.asarray([1 << KIND_AT, 2 << KIND_AT], dtype=np.int64)
 _CHARACTERS = 40
-_LETTERS = np.full(256, 39, dtype=np.int32)
+_LETTERS = np.full(256, 39, dtype=np.int64)
 for _i, _c in enumerate(" abcdefghijklmnopqrstuvwxyz0123456789/"):
     _LETTERS[ord(_c)] = _i
 
@@ -37,6 +40,7 @@ class Words:
         self.words: list[str] = []
         self._numbers: dict[str, int] = {}
         self._bare: list[int] = []
+        self._read: dict[str, tuple[int, int, str]] = {}  # number, number and text without diacritics
 
     def intern(self, word: str) -> int:
         """The number of a word, given now if it has none."""
@@ -48,6 +52,7 @@ class Words:
             bare = fold(word)
             if bare != word:
                 self._bare[number] = self.intern(bare)
+            self._read[word] = number, self._bare[number], bare
         return number
 
     def find(self, word: str) -> int:
@@ -58,15 +63,13 @@ class Words:
         """The number of the same word without diacritics."""
         return self._bare[number]
 
-    def look_up(self, words: Iterable[str]) -> tuple[list[int], list[int]]:
-        """The numbers of words as written and without diacritics; -1 for what no text of ours holds."""
-        find, bare = self._numbers.get, self._bare
-        written, folded = [], []
-        for word in words:
-            number = find(word, -1)
-            written.append(number)
-            folded.append(bare[number] if number >= 0 else find(fold(word), -1))
-        return written, folded
+    def look_up(self, words: Iterable[str]) -> list[tuple[int, int, str]]:
+        """Of each word its number, and its number and text without diacritics; -1 for what no text of ours holds."""
+        known = self._read.get
+        return [known(word) or self._look_up_bare(fold(word)) for word in words]
+
+    def _look_up_bare(self, bare: str) -> tuple[int, int, str]:
+        return -1, self._numbers.get(bare, -1), bare
 
     def term(self, code: int) -> str:
         """A code as text, e.g. ``b:nhãn hiệu``; the inverse of ``code``."""
@@ -86,6 +89,17 @@ WORDS = Words()
 
 def term_codes(written: Codes, bare: Codes) -> Codes:
     """The codes of every word and pair of a row of word numbers; words without a number are left out."""
+    count = len(written)
+    if count and written.min() >= 0:
+        firsts = written << FIRST_AT, bare << FIRST_AT
+        codes = np.empty(4 * count - 2, dtype=np.int64)
+        codes[:count] = firsts[0]
+        np.bitwise_or(firsts[1], 1 << KIND_AT, out=codes[count : 2 * count])
+        pairs = codes[2 * count :].reshape(2, count - 1)
+        np.bitwise_or(firsts[0][:-1], written[1:], out=pairs[0])
+        np.bitwise_or(firsts[1][:-1], bare[1:], out=pairs[1])
+        pairs |= _PAIR_KINDS
+        return codes
     left, right = written[:-1], written[1:]
     both = (left >= 0) & (right >= 0)
     bare_left, bare_right = bare[:-1], bare[1:]
@@ -113,6 +127,12 @@ class Features:
     characters: Codes
     unknown: int
 
+    @cached_property
+    def bare(self) -> slice:
+        """Where the words without diacritics stand among ``codes``."""
+        first, last = self.codes.searchsorted(_BARE_WORDS).tolist()
+        return slice(first, last)
+
 
 def _distinct(codes: Codes) -> tuple[Codes, Codes]:
     """The codes ascending, each once, and where each begins among the sorted; ``codes`` is sorted in place."""
@@ -120,14 +140,14 @@ def _distinct(codes: Codes) -> tuple[Codes, Codes]:
     first = np.empty(len(codes), dtype=bool)
     first[:1] = True
     np.not_equal(codes[1:], codes[:-1], out=first[1:])
-    starts = np.flatnonzero(first)
-    return codes[starts], starts
+    starts = first.nonzero()[0]
+    return codes.take(starts), starts
 
 
-def character_codes(words: Sequence[str]) -> Codes:
-    """Runs of three and four characters of the text without diacritics, across word borders; each once."""
-    text = f" {' '.join([fold(word) for word in words])} "[:MAX_CHARACTERS]
-    letters = _LETTERS[np.frombuffer(text.encode("latin-1", "replace"), dtype=np.uint8)].astype(np.int64)
+def character_codes(bare: Sequence[str]) -> Codes:
+    """Runs of three and four characters of words without diacritics, across their borders; each once."""
+    text = f" {' '.join(bare)} "[:MAX_CHARACTERS]
+    letters = _LETTERS.take(np.frombuffer(text.encode("latin-1", "replace"), dtype=np.uint8))
     run = letters[:-2] * _CHARACTERS**2 + letters[1:-1] * _CHARACTERS + letters[2:]
     runs = [run + 3 * _CHARACTERS**5]
     for size in SIZES[1:]:
@@ -138,22 +158,28 @@ def character_codes(words: Sequence[str]) -> Codes:
 
 def features_of(words: Sequence[str], beside: Sequence[str] = ()) -> Features:
     """The features of words, and of what is looked up beside them."""
-    written, bare = WORDS.look_up(words)
-    bare_numbers = np.asarray(bare, dtype=np.int64)
-    every = term_codes(np.asarray(written, dtype=np.int64), bare_numbers)
+    found = WORDS.look_up(words)
+    every = _codes_of(found)
     codes, starts = _distinct(every)
-    values = np.sqrt(np.diff(starts, append=len(every)), dtype=np.float32)
+    values = np.empty(len(codes), dtype=np.float32)
+    np.subtract(starts[1:], starts[:-1], out=values[:-1], casting="unsafe")
+    values[-1:] = len(every) - starts[-1:]
+    np.sqrt(values, out=values)
     if beside:
-        more, more_bare = WORDS.look_up(beside)
-        other, _ = _distinct(term_codes(np.asarray(more, dtype=np.int64), np.asarray(more_bare, dtype=np.int64)))
+        other, _ = _distinct(_codes_of(WORDS.look_up(beside)))
         _, said = positions(codes, other)
         other = other[~said]
         codes = np.concatenate((codes, other))
         values = np.concatenate((values, np.full(len(other), BESIDE, dtype=np.float32)))
         order = np.argsort(codes)
         codes, values = codes[order], values[order]
-    unknown = len({word for word, number in zip(words, bare, strict=True) if number < 0})
-    return Features(codes, values, character_codes(words), unknown)
+    unknown = len({word for word, (_, bare, _) in zip(words, found, strict=True) if bare < 0})
+    return Features(codes, values, character_codes([bare for _, _, bare in found]), unknown)
+
+
+def _codes_of(found: Sequence[tuple[int, int, str]]) -> Codes:
+    numbers = np.asarray([(written, bare) for written, bare, _ in found], dtype=np.int64).reshape(-1, 2).T
+    return term_codes(numbers[0], numbers[1])
 
 
 def reading_features(reading: Reading) -> Features:
@@ -165,5 +191,6 @@ def positions(table: Codes, wanted: Codes) -> tuple[NDArray[np.int64], NDArray[n
     """Where each of ``wanted`` stands in the ascending ``table``, and whether it is there."""
     if not len(table):
         return np.zeros(len(wanted), dtype=np.int64), np.zeros(len(wanted), dtype=bool)
-    at = np.minimum(np.searchsorted(table, wanted), len(table) - 1)
-    return at, table[at] == wanted
+    at = table.searchsorted(wanted)
+    np.minimum(at, len(table) - 1, out=at)
+    return at, table.take(at) == wanted

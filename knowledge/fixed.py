@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from knowledge.reading import Reading, load_yaml
@@ -33,6 +34,7 @@ _FILLING = frozenset(
         "ok",
     ]
 )
+_WORD = re.compile(r"(?:[^\W_]|[*=])+")
 _SMALL_TALK = ("goodbye", "thanks", "who", "identity", "greeting", "acknowledgement")
 
 
@@ -53,6 +55,11 @@ def _small_talk() -> dict[str, str]:
     return {fold(phrase): kind for kind in reversed(_SMALL_TALK) for phrase in phrases[kind]}
 
 
+@cache
+def _idioms() -> tuple[str, ...]:
+    return tuple(f" {phrase} " for phrase in load_yaml("phrases")["idioms"])
+
+
 def find_sensitive(reading: Reading) -> str | None:
     """The kind of sensitive matter a message holds: injection, abuse, danger, politics; None for none."""
     known = _sensitive()
@@ -61,14 +68,21 @@ def find_sensitive(reading: Reading) -> str | None:
         text = ""
         for word in words:
             for rank, kind, phrase in known.get(word, ()):
-                text = text or f" {' '.join(words)} "
+                text = text or _without_idioms(f" {' '.join(words)} ")
                 if phrase in text and (best is None or rank < best[0]):
                     best = (rank, kind)
     return best[1] if best else None
 
 
+def _without_idioms(text: str) -> str:
+    """A text without what people say and do not mean: «tức muốn chết»."""
+    for idiom in _idioms():
+        text = text.replace(idiom, " ")
+    return text
+
+
 def _words(text: str) -> list[str]:
-    return "".join(character if character.isalnum() or character in "*=" else " " for character in text).split()
+    return _WORD.findall(text)
 
 
 def find_small_talk(reading: Reading) -> str | None:
@@ -77,10 +91,10 @@ def find_small_talk(reading: Reading) -> str | None:
     bare = " ".join(_words(fold(reading.text)))
     if bare in known:
         return known[bare]
-    rest = " ".join(fold(word) for word in reading.words)
+    rest = " ".join([fold(word) for word in reading.words])
     if rest in known:
         return known[rest]
-    if not bare or not set(reading.words) <= _FILLING:
+    if not bare or not _FILLING.issuperset(reading.words):
         return None
     # nothing but courtesy: thanks, a farewell or a greeting by the strongest word
     for kind, marks in (("thanks", ("cam on", "thanks", "thank")), ("goodbye", ("tam biet", "bye"))):

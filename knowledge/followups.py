@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from knowledge.reading import Reading
+from knowledge.text import fold
 
 _POINTS_BACK = re.compile(
     r"\b(?:nó|cái này|cái đó|cái nào|vụ này|vụ đó|việc này|việc đó|chuyện này|chuyện đó|loại này|loại đó"
@@ -25,7 +26,14 @@ _SPLIT = re.compile(
     r"|\s(?:với lại cho hỏi|và cho hỏi|sẵn cho hỏi|ngoài ra cho hỏi|tiện thể cho hỏi)\s",
     re.IGNORECASE,
 )
-
+_JOINTS = re.compile(r"[?.;,]\s+(?:(?:và|va|rồi|roi|còn|con)\s+)?|\s(?:và|va|rồi|roi|còn)\s", re.IGNORECASE)
+_ASKS = re.compile(
+    r"\b(?:bao nhieu|bao lau|may (?:tien|ngay|thang|nam)|gi|dau|sao|nao|ai|khong|ko|hong|hok|nhiu|bao nhiu)\b"
+)
+_ASKS_FOR = re.compile(
+    r"(?:ho so|giay to|phi|le phi|chi phi|thu tuc|dieu kien|thoi gian|thoi han|han nop|muc ho tro|so dien thoai)\b"
+)
+_SHORT = 22  # words
 
 # used until ``make train`` has fitted better ones; see ``weigh`` for what each does
 DEFAULT_WEIGHTS = {
@@ -43,10 +51,9 @@ _ASKS_ON = frozenset(
     ("hồ", "sơ", "giấy", "tờ", "đơn", "mẫu", "phí", "lệ", "tiền", "giá", "chi", "tốn", "mất", "hết", "bao", "nhiêu",
      "lâu", "thời", "gian", "hạn", "mấy", "ngày", "tháng", "nộp", "gửi", "đâu", "ở", "ai", "được", "làm", "có", "không",
      "thủ", "tục", "các", "bước", "trình", "tự", "điều", "kiện", "cần", "gì", "nào", "những", "thì", "sao", "ra", "vậy",
-     "thế", "còn", "rồi", "hỗ", "trợ", "mức", "liên", "hệ", "gọi", "gặp", "báo", "hỏi", "số", "điện", "thoại", "phạt",
+     "thế", "còn", "rồi", "hỗ", "trợ", "mức", "liên", "hệ", "gọi", "gặp", "báo", "hỏi", "số", "điện", "thoại",
      "căn", "cứ", "luật", "như", "là", "với", "và", "nữa", "đó", "này", "nó", "của", "cho", "phải")
 )  # fmt: skip
-_ASKS_ON_BONUS = 4.0  # log-odds
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Earlier:
 
     ``subject`` is the topic under discussion and ``bonus`` its log-odds; ``recent`` those of the topics before it;
     ``outside`` is added to everything that is not ours; ``joint``: how much the reading of this message together with
-    the one before it counts.
+    the one before it counts; ``asks_on``: the message names nothing else, so it is about the subject.
     """
 
     subject: str | None
@@ -63,6 +70,7 @@ class Earlier:
     recent: dict[str, float]
     outside: float
     joint: float
+    asks_on: bool = False
 
 
 def marks_of(reading: Reading) -> tuple[float, float, float, float]:
@@ -89,14 +97,18 @@ def weigh(marks: tuple[float, float, float, float], weights: Mapping[str, float]
     }  # fmt: skip
 
 
+def names_no_matter(reading: Reading) -> bool:
+    """Whether a message is nothing but words that ask: «phí bao nhiêu vậy»."""
+    return bool(reading.words) and _ASKS_ON.issuperset(reading.words)
+
+
 def earlier_turns(reading: Reading, topic: str | None, recent: Sequence[str], weights: Mapping[str, float]) -> Earlier:
     """What earlier turns say about this message."""
     parts = weigh(marks_of(reading), weights)
-    if reading.words and _ASKS_ON.issuperset(reading.words):
-        parts["bonus"] += _ASKS_ON_BONUS
+    asks_on = topic is not None and names_no_matter(reading)
     return Earlier(
         topic, parts["bonus"], {other: parts["recent"] for other in recent if other != topic}, parts["outside"],
-        parts["joint"],
+        parts["joint"], asks_on,
     )  # fmt: skip
 
 
@@ -108,6 +120,22 @@ def together(before: str, text: str) -> str:
 def split_questions(reading: Reading) -> tuple[str, str] | None:
     """The two questions of a message; None where it holds one, or more than anyone could answer at once."""
     parts = [part.strip() for part in _SPLIT.split(reading.text) if part and part.strip()]
-    if len(parts) != 2 or any(len(part.split()) < 3 for part in parts):
+    if len(parts) > 2:
         return None
-    return parts[0], parts[1]
+    if len(parts) == 2:
+        return (parts[0], parts[1]) if all(len(part.split()) >= 3 for part in parts) else None
+    return _asked_twice(reading.text)
+
+
+def _asked_twice(text: str) -> tuple[str, str] | None:
+    """A short message that asks on both sides of an «và» or a comma; in a story such words join anything."""
+    if len(text.split()) > _SHORT:
+        return None
+    for joint in _JOINTS.finditer(text):
+        before, after = text[: joint.start()].strip(), text[joint.end() :].strip()
+        if len(before.split()) < 3 or len(after.split()) < 2 or not _ASKS.search(fold(before)):
+            continue
+        asked = fold(after)
+        if _ASKS.search(asked) or _ASKS_FOR.match(asked):
+            return before, after
+    return None

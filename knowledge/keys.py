@@ -233,6 +233,9 @@ def decode_keys(tokens: Sequence[str], *, known_english: frozenset[str] = frozen
     A word is decoded when it is no bare syllable and decodes to a valid one. The message is taken for keystrokes when
     two words decode (one of at most three), and at least as many as carry diacritics already.
     """
+    bare = sum(map(str.isascii, tokens))
+    if sum([fold(token) != token for token in tokens if not token.isascii()]) > bare:
+        return None
     decoded: list[str | None] = []
     strong = weak = accented = 0
     for token in tokens:
@@ -252,7 +255,7 @@ def decode_keys(tokens: Sequence[str], *, known_english: frozenset[str] = frozen
     enough = strong >= 2 or (strong == 1 and letters <= 3)
     if not enough or strong < accented:
         return None
-    all_of_it = strong >= 2 and strong + weak >= max(3.0, 0.4 * letters)
+    all_of_it = (strong >= 2 and strong + weak >= max(3.0, 0.4 * letters)) or strong + weak == letters
     result: list[str] = []
     for token, word in zip(tokens, decoded, strict=True):
         if word is not None and ((token not in _WEAK and token not in known_english) or (all_of_it and token in _WEAK)):

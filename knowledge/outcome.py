@@ -39,18 +39,22 @@ def outside_features(ranker: Ranker, ranking: Ranking, joint: Evidence | None = 
     ``joint``: the message together with the one before it, inside a conversation.
     """
     evidence = ranking.evidence
-    whole = part = scope_odds(ranker, evidence)
-    if len(evidence.parts):
-        head = ranker.trained.heads["scope"]
-        ours, other = head.start + head.classes.index(OURS), head.start + head.classes.index(NOT_OURS)
-        part = float((evidence.parts[:, ours] - evidence.parts[:, other]).max())
-    best = float(evidence.signals[0, : ranker.topic_count].max())
-    if ranker.is_untrained(int(ranking.log_probabilities[: ranker.topic_count].argmax())):
+    odds = scope_odds(ranker, evidence)
+    count, signals = ranker.topic_count, evidence.signals
+    topic = int(ranking.log_probabilities[:count].argmax())
+    if ranker.is_untrained(topic):
         # a topic published after the training: the classifier cannot know that it is ours
-        whole, part = max(whole, _NEUTRAL), max(part, _NEUTRAL)
+        odds = max(odds, _NEUTRAL)
+    by_classifier, by_words = signals
     return [
-        _logit(outside_share(ranker, ranking)), whole, part, ranking.coverage, max(best, -_LIMIT),
-        math.log1p(len(evidence.reading.words)), 0.0 if joint is None else scope_odds(ranker, joint),
+        _logit(outside_share(ranker, ranking)), odds, 0.0 if joint is None else scope_odds(ranker, joint),
+        ranking.coverage, float(by_words[topic]), float(by_words[count:-2].max(initial=0.0)), float(by_words[-1]),
+        *(max(float(value), -_LIMIT) for value in (
+            by_classifier[:count].max(), by_classifier[count:-2].max(initial=-_LIMIT), by_classifier[-1],
+            by_classifier[-2],
+        )),
+        ranker.nearest_entry(evidence, topic), math.log1p(len(evidence.reading.words)),
+        math.log1p(len(evidence.features.codes)), math.log1p(evidence.features.unknown),
     ]  # fmt: skip
 
 

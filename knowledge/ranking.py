@@ -7,8 +7,9 @@ class. The nearest entry of each topic speaks for topics that were published aft
 from __future__ import annotations
 
 import copy
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from knowledge.base import KnowledgeBase
 from knowledge.classifier import Trained, load_trained, log_softmax
-from knowledge.features import Features, features_of, reading_features
+from knowledge.features import Features, reading_features
 from knowledge.followups import Earlier
 from knowledge.reading import Reading, light_words, load_yaml
 from knowledge.search import Index, TextCollector
@@ -28,13 +29,10 @@ SIGNALS = ("classifier", "topic")
 # used until ``make train`` has fitted better ones
 DEFAULT_WEIGHTS = {"classifier": 0.8, "topic": 6.0}
 
-_LONG = 14  # from so many words on a message is also weighed part by part
-_PART = 5  # least words of a part
-_WINDOW, _STEP = 14, 8  # parts of a long message without punctuation
-_MOST_PARTS = 8
 _LEAST_JOINT = -10.0
-_MANY = 8_000  # from so many entries on only those of the likeliest topics are weighed in full
-_LIKELY = 8
+_LEAD = 6.0  # log-odds of the topic under discussion where a message names nothing else
+_LIKELY = 8  # topics whose entries are weighed in full where there are very many
+_LEADING = 32
 _SLOT = re.compile(r"\{\w+\}")
 
 Floats = NDArray[np.float32]
@@ -49,14 +47,12 @@ def reference_class(card: str) -> str:
 class Evidence:
     """What a message shows, whatever was said before it.
 
-    ``signals``: signals × classes; ``scores``: the classifiers' columns over the whole message, ``parts`` over each
-    part of a long one, in order (parts × columns). ``entry_scores``: 0 to about 1 by entry.
+    ``signals``: signals × classes; ``scores``: the classifiers' columns; ``entry_scores``: 0 to about 1 by entry.
     """
 
     reading: Reading
     signals: Floats
     scores: Floats
-    parts: Floats
     features: Features
     entry_scores: Floats
 
@@ -85,30 +81,24 @@ class Ranking:
         found: list[int] = np.argsort(-self.log_probabilities, kind="stable").tolist()
         return found
 
+    @cached_property
+    def leading(self) -> list[int]:
+        """The first of ``order``, found without ordering very many."""
+        logs = self.log_probabilities
+        if len(logs) <= _LEADING * 8:
+            return self.order[:_LEADING]
+        first = (logs >= np.partition(logs, -_LEADING)[-_LEADING]).nonzero()[0]
+        found: list[int] = first[np.argsort(-logs[first], kind="stable")][:_LEADING].tolist()
+        return found
+
+    def likeliest(self) -> Iterator[int]:
+        """``order``, one class after the other."""
+        yield from self.leading
+        yield from self.order[len(self.leading) :]
+
     def probability(self, number: int) -> float:
         """The probability of a class."""
-        return float(np.exp(self.log_probabilities[number]))
-
-
-def parts_of(reading: Reading) -> list[tuple[str, ...]]:
-    """The parts of a long message that are weighed by themselves; none where it is short."""
-    if len(reading.words) < _LONG:
-        return []
-    parts: list[tuple[str, ...]] = []
-    for clause in reading.clauses:
-        if parts and (len(parts[-1]) < _PART or len(clause) < 3):
-            parts[-1] = (*parts[-1], *clause)
-        else:
-            parts.append(clause)
-    if len(parts) > 1 and len(parts[-1]) < _PART:
-        parts[-2:] = [(*parts[-2], *parts[-1])]
-    cut: list[tuple[str, ...]] = []
-    for part in parts:
-        if len(part) <= _WINDOW + _STEP:
-            cut.append(part)
-        else:
-            cut += [part[at : at + _WINDOW] for at in range(0, len(part) - _WINDOW + _STEP, _STEP)]
-    return cut[-_MOST_PARTS:] if len(cut) > 1 else []
+        return math.exp(self.log_probabilities[number])
 
 
 @dataclass(frozen=True)
@@ -251,20 +241,20 @@ class Ranker:
     def look(self, reading: Reading) -> Evidence:
         """Everything the indexes and the classifiers say about a message."""
         features = reading_features(reading)
-        parts = [features_of(part) for part in parts_of(reading)] if self.trained.heads else []
         count = len(self.classes)
         signals = np.zeros((len(SIGNALS), count), dtype=np.float32)
-        scores, by_part = self._classify(features, parts, signals)
-        topic_scores, most = self._topic_index.scores(features)
-        signals[1] = topic_scores / max(most, 1e-6)
-        if len(self.entries) <= _MANY:
-            entry_scores, most = self.entry_index.scores(features)
-        else:
-            entry_scores, most = self.entry_index.scores_near(features, self._likely_ranges(signals))
-        entry_scores /= max(most, 1e-6)
+        scores = self._classify(features, signals)
+        signals[1] = self._topic_index.scores(features)
+        ranges = self._likely_ranges(signals) if self.entry_index.is_large else None
+        entry_scores = self.entry_index.scores(features, ranges)
         if "topics" in self.trained.heads and self._untrained.any():
             self._stand_in(signals, entry_scores)
-        return Evidence(reading, signals, scores, by_part, features, entry_scores)
+        return Evidence(reading, signals, scores, features, entry_scores)
+
+    def nearest_entry(self, evidence: Evidence, topic: int) -> float:
+        """How near the nearest entry of a topic is, 0 to about 1."""
+        ends = (*self._entry_starts[topic : topic + 2], len(self.entries))
+        return float(evidence.entry_scores[ends[0] : ends[1]].max(initial=0.0))
 
     def _likely_ranges(self, signals: Floats) -> list[tuple[int, int]]:
         """The rows of the entries of the likeliest topics."""
@@ -273,16 +263,15 @@ class Ranker:
         ends = np.append(self._entry_starts, len(self.entries))
         return sorted((int(ends[number]), int(ends[number + 1])) for number in best)
 
-    def _classify(self, features: Features, parts: Sequence[Features], signals: Floats) -> tuple[Floats, Floats]:
-        """The classifiers over the whole and over the parts; fills the first signal."""
+    def _classify(self, features: Features, signals: Floats) -> Floats:
+        """The classifiers' scores; fills the first signal."""
         trained = self.trained
         if "topics" not in trained.heads:
-            return np.zeros(0, dtype=np.float32), np.zeros((0, 0), dtype=np.float32)
+            return np.zeros(0, dtype=np.float32)
         scores = trained.scores(features)
-        by_part = np.stack([trained.scores(part) for part in parts]) if parts else scores[None][:0]
         whole = log_softmax(scores[self._columns])
         signals[0] = np.where(self._untrained, 0.0, whole[self._trained_at - self._columns.start])
-        return scores, by_part
+        return scores
 
     def _stand_in(self, signals: Floats, entry_scores: Floats) -> None:
         """A class published after the training has no classifier: its other signals, beside the best, speak for it."""
@@ -339,4 +328,6 @@ class Ranker:
             at = self._number[earlier.subject]
             scores[at] = np.logaddexp(scores[at] + earlier.bonus, scores[-2])
             scores[-2] = -30.0
+            if earlier.asks_on:
+                scores[at] = float(scores.max()) + _LEAD
         return scores

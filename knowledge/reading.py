@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +17,13 @@ import yaml
 
 from knowledge.keys import decode_keys
 from knowledge.spelling import Speller, load_language
-from knowledge.syllables import is_bare_syllable, is_syllable, tone_in_place
-from knowledge.text import clean, fold, words
+from knowledge.syllables import tone_in_place
+from knowledge.text import clean, clean_words, fold, words
 
 _CLAUSE = re.compile(r"[,.;:!?\n…]+(?=\s|$)|\s[-–—]\s")
 _AMPERSAND = re.compile(r"(?<=\w)\s?&\s?(?=\w)")
 _NUMBER_WORD = re.compile(r"(\d+)([^\W\d_]{2,})")
 _MAX_WORDS = 220
-# chat spellings that follow a rule, tried in this order on what is no syllable: «dzậy», «wen», «fải», «thik»
-_CHAT_RULES = (
-    (re.compile(r"^dz"), "v"), (re.compile(r"^dz"), "d"), (re.compile(r"^z"), "d"), (re.compile(r"^z"), "v"),
-    (re.compile(r"^w"), "qu"), (re.compile(r"^w"), "h"), (re.compile(r"^f"), "ph"), (re.compile(r"^j"), "gi"),
-    (re.compile(r"^j"), "ch"), (re.compile(r"k$"), "ch"), (re.compile(r"k$"), "c"), (re.compile(r"g$"), "ng"),
-    (re.compile(r"h$"), "nh"), (re.compile(r"^k(?=[aăâoôơuư])"), "c"), (re.compile(r"^c(?=[eêi])"), "k"),
-    (re.compile(r"^g(?=[eê])"), "gh"), (re.compile(r"^ng(?=[eêi])"), "ngh"), (re.compile(r"^ngh(?=[aăâoôơuư])"), "ng"),
-    (re.compile(r"^gh(?=[aăâoôơuư])"), "g"), (re.compile(r"uơ(?=[cimnptu])"), "ươ"),
-    (re.compile(r"ưo(?=[cimnptu])"), "ươ"),
-    (re.compile(r"ie(?=[cmnptu])"), "iê"), (re.compile(r"iê$"), "ia"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,8 +40,9 @@ class Reading:
     """A message as understood word by word.
 
     ``words`` carry the meaning (courtesy set aside); ``beside`` are other readings and meanings looked up with them;
-    ``clauses`` are the parts the message is punctuated into, as words; ``folded`` is everything without marks;
-    ``accented`` says whether the person typed diacritics, ``decoded`` whether raw keystrokes were decoded.
+    ``clauses`` are the parts the message is punctuated into, as words, only where there are several; ``folded`` is
+    everything without marks; ``accented`` says whether the person typed diacritics, ``decoded`` whether
+    raw keystrokes were decoded.
     """
 
     text: str
@@ -80,22 +71,35 @@ class PhraseTable:
     """Finds the phrases of a lexicon in a row of words, longest first."""
 
     def __init__(self, phrases: Mapping[str, Sequence[str]]) -> None:
-        self._by_first: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
+        # by the first word, then by the second, "" where there is none
+        self._by_first: dict[str, dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]]] = {}
         for phrase, values in phrases.items():
             key = tuple(tone_in_place(word) for word in phrase.lower().split())
-            self._by_first.setdefault(key[0], []).append((key, tuple(values)))
-        for rows in self._by_first.values():
-            rows.sort(key=lambda row: -len(row[0]))
+            seconds = self._by_first.setdefault(key[0], {})
+            seconds.setdefault(key[1] if len(key) > 1 else "", []).append((key, tuple(values)))
+        for seconds in self._by_first.values():
+            for rows in seconds.values():
+                rows.sort(key=lambda row: -len(row[0]))
 
     def __contains__(self, word: str) -> bool:
         """Whether some phrase begins with ``word``."""
         return word in self._by_first
 
+    def isdisjoint(self, tokens: Iterable[str]) -> bool:
+        """Whether no phrase begins with any of ``tokens``."""
+        return self._by_first.keys().isdisjoint(tokens)
+
     def at(self, tokens: Sequence[str], position: int) -> tuple[int, tuple[str, ...]] | None:
         """Length and values of the longest phrase that starts at ``position``; None when none does."""
-        for key, values in self._by_first.get(tokens[position], ()):
-            if len(key) == 1 or tuple(tokens[position : position + len(key)]) == key:
-                return len(key), values
+        seconds = self._by_first.get(tokens[position])
+        if seconds is None:
+            return None
+        if position + 1 < len(tokens):
+            for key, values in seconds.get(tokens[position + 1], ()):
+                if len(key) == 2 or tuple(tokens[position : position + len(key)]) == key:
+                    return len(key), values
+        for _, values in seconds.get("", ()):
+            return 1, values
         return None
 
 
@@ -133,22 +137,6 @@ def forget_readings() -> None:
     read.cache_clear()
 
 
-def _chat_spelling(word: str) -> str | None:
-    """A known word that a chat spelling stands for; None when the word needs no such reading."""
-    language = load_language()
-    if not word.isalpha() or len(word) < 2 or language.known(word) or word in _english()[1]:
-        return None
-    if is_syllable(word) or (word.isascii() and is_bare_syllable(word)):
-        return None
-    for pattern, replacement in _CHAT_RULES:
-        changed, count = pattern.subn(replacement, word)
-        if count:
-            changed = tone_in_place(changed)
-            if language.known(changed) or (changed.isascii() and changed in language.readings):
-                return changed
-    return None
-
-
 def _spell_out(tokens: list[str], steps: list[Step]) -> tuple[list[str], list[str]]:
     """Short forms and English in place; their other readings beside."""
     abbreviations, (english, _) = _abbreviations(), _english()
@@ -157,7 +145,7 @@ def _spell_out(tokens: list[str], steps: list[Step]) -> tuple[list[str], list[st
     position = 0
     while position < len(tokens):
         token = tokens[position]
-        found = abbreviations.at(tokens, position)
+        found = abbreviations.at(tokens, position) if token in abbreviations else None
         if found:
             size, readings = found
             after = readings[0]
@@ -168,7 +156,7 @@ def _spell_out(tokens: list[str], steps: list[Step]) -> tuple[list[str], list[st
             steps.append(Step("viết tắt", before, " | ".join(readings)))
             position += size
             continue
-        found = english.at(tokens, position) if token.isascii() else None
+        found = english.at(tokens, position) if token in english and token.isascii() else None
         if found:
             size, (vietnamese,) = found
             typed = tokens[position : position + size]
@@ -180,10 +168,7 @@ def _spell_out(tokens: list[str], steps: list[Step]) -> tuple[list[str], list[st
                 result.extend(typed)
             position += size
             continue
-        changed = _chat_spelling(token)
-        if changed:
-            steps.append(Step("viết kiểu chat", token, changed))
-        result.append(changed or token)
+        result.append(token)
         position += 1
     return result, beside
 
@@ -192,9 +177,11 @@ def _meanings(tokens: Sequence[str], steps: list[Step]) -> list[str]:
     """What regional and everyday words mean, to be looked up beside them."""
     table = _dialect()
     found: list[str] = []
+    if table.isdisjoint(tokens):
+        return found
     position = 0
     while position < len(tokens):
-        hit = table.at(tokens, position)
+        hit = table.at(tokens, position) if tokens[position] in table else None
         if hit:
             size, meanings = hit
             if not meanings:  # a phrase that merely contains a regional word: «bao nhiêu», «chôm chôm»
@@ -212,14 +199,17 @@ def _meanings(tokens: Sequence[str], steps: list[Step]) -> list[str]:
 def without_courtesy(tokens: Sequence[str]) -> list[str]:
     """The words that say what is asked; all of them where only courtesy would be lost."""
     table = _courtesy()
+    if table.isdisjoint(tokens):
+        return list(tokens)
     kept: list[str] = []
     position = 0
     while position < len(tokens):
-        hit = table.at(tokens, position)
+        token = tokens[position]
+        hit = table.at(tokens, position) if token in table else None
         if hit:
             position += hit[0]
         else:
-            kept.append(tokens[position])
+            kept.append(token)
             position += 1
     return kept
 
@@ -231,7 +221,7 @@ def _in_place(tokens: Iterable[str]) -> list[str]:
 def _apart(tokens: Iterable[str]) -> Iterator[str]:
     """A number and the word stuck to it, apart: «30hộ»."""
     for token in tokens:
-        match = None if token.isascii() else _NUMBER_WORD.fullmatch(token)
+        match = None if token.isascii() or token.isalpha() else _NUMBER_WORD.fullmatch(token)
         if match:
             yield from match.groups()
         else:
@@ -240,9 +230,9 @@ def _apart(tokens: Iterable[str]) -> Iterator[str]:
 
 def light_words(text: str) -> tuple[str, ...]:
     """The words of a text of our own: one form, short forms spelled out, nothing mended or set aside."""
-    tokens = _in_place(words(_AMPERSAND.sub("", text)))
+    tokens = _in_place(words(_AMPERSAND.sub("", text) if "&" in text else text))
     table = _abbreviations()
-    if not any(token in table for token in tokens):
+    if table.isdisjoint(tokens):
         return tuple(tokens)
     result: list[str] = []
     position = 0
@@ -257,72 +247,52 @@ def light_words(text: str) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _read_clause(tokens: list[str], steps: list[Step]) -> tuple[list[str], list[str]]:
-    """One clause spelled out, with diacritics; and what to look up beside it."""
-    spelled, beside = _spell_out(tokens, steps)
-    restored = _speller().restore(spelled)
-    if restored != spelled:
-        steps.append(Step("dấu và chính tả", " ".join(spelled), " ".join(restored)))
-    return restored, beside
-
-
 @lru_cache(maxsize=64)
 def read(text: str) -> Reading:
     """Read a message; the same text always reads the same."""
-    cleaned = _AMPERSAND.sub("", clean(text))
+    text = clean(text)
+    cleaned = _AMPERSAND.sub("", text)
     steps: list[Step] = []
-    parts = [_in_place(_apart(words(part))) for part in _CLAUSE.split(cleaned)]
+    parts = [_in_place(_apart(clean_words(part))) for part in _CLAUSE.split(cleaned)]
     parts = [part for part in parts if part]
     tokens = [token for part in parts for token in part][:_MAX_WORDS]
     decoded = decode_keys(tokens, known_english=_english()[1])
     if decoded is not None:
         steps.append(Step("gõ Telex/VNI", " ".join(tokens), " ".join(decoded)))
         tokens = decoded
-    accented = any(not token.isascii() for token in tokens)
-    # clauses keep their borders through decoding, which changes words one for one
-    borders: list[int] = []
-    at = 0
-    for part in parts:
-        at += len(part)
-        borders.append(min(at, len(tokens)))
-    spelled, beside = _read_clause(tokens, steps) if len(parts) <= 1 else ([], [])
-    clauses: list[tuple[str, ...]] = []
-    if len(parts) <= 1:
-        clauses.append(tuple(without_courtesy(spelled)))
-    else:
-        spelled, beside, clauses = _read_parts(tokens, borders, steps)
-    folded = " ".join(fold(token) for token in (*spelled, *beside))
+    accented = not all(map(str.isascii, tokens))
+    spelled, beside, borders = _spell_and_restore(tokens, [len(part) for part in parts], steps)
+    clauses = tuple(
+        tuple(without_courtesy(spelled[first:last])) for first, last in pairwise(borders) if len(borders) > 2
+    )
+    folded = " ".join([fold(token) for token in (*spelled, *beside)])
     kept = without_courtesy(spelled)
     beside += _meanings(spelled, steps)
     return Reading(
-        text=clean(text), words=tuple(kept), beside=tuple(beside), clauses=tuple(c for c in clauses if c),
-        folded=folded,
-        accented=accented, decoded=decoded is not None, steps=tuple(steps),
+        text=text, words=tuple(kept), beside=tuple(beside), clauses=clauses, folded=folded, accented=accented,
+        decoded=decoded is not None, steps=tuple(steps),
     )  # fmt: skip
 
 
-def _read_parts(
-    tokens: list[str], borders: list[int], steps: list[Step]
-) -> tuple[list[str], list[str], list[tuple[str, ...]]]:
-    """All clauses; diacritics are put back over the whole message, because a clause alone says less."""
+def _spell_and_restore(
+    tokens: list[str], sizes: list[int], steps: list[Step]
+) -> tuple[list[str], list[str], list[int]]:
+    """Short forms spelled out clause by clause, diacritics put back over all: a clause alone says less.
+
+    ``sizes`` are the words of each clause; decoding changes words one for one, so they hold after it. The last value
+    are the borders of the clauses in the first.
+    """
     spelled: list[str] = []
     beside: list[str] = []
-    marks: list[int] = []
+    borders = [0]
     start = 0
-    for border in borders:
-        part, other = _spell_out(tokens[start:border], steps)
+    for size in sizes:
+        part, other = _spell_out(tokens[start : start + size], steps)
         spelled += part
         beside += other
-        marks.append(len(spelled))
-        start = border
+        borders.append(len(spelled))
+        start += size
     restored = _speller().restore(spelled)
     if restored != spelled:
         steps.append(Step("dấu và chính tả", " ".join(spelled), " ".join(restored)))
-    if len(restored) != len(spelled):
-        return restored, beside, [tuple(without_courtesy(restored))]
-    clauses: list[tuple[str, ...]] = []
-    start = 0
-    for mark in marks:
-        clauses.append(tuple(without_courtesy(restored[start:mark])))
-        start = mark
-    return restored, beside, clauses
+    return restored, beside, borders if len(restored) == len(spelled) else [0, len(restored)]

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -44,7 +45,31 @@ _SOUNDS = tuple(
 )  # fmt: skip
 _MAX_READINGS = 6
 _ALWAYS_DROPPED = 0.97
-_TELEX_LIKE_ENDINGS = ("g", "h")
+_HARDLY, _MOSTLY = 0.05, 0.5  # shares of the diacritics lost between which a message is of both kinds
+_MOST_REMEMBERED = 20_000  # tokens
+
+
+class Option(NamedTuple):
+    """What a token may stand for, with what is known of the word before any message.
+
+    Choosing it costs ``fixed``, and ``lost`` times what a lost diacritic costs in the message. Then follows the word
+    itself: ``own`` by its frequency, ``alone`` after a word it was never seen behind, and after the words of ``behind``
+    what stands there (always less than ``alone``).
+    """
+
+    word: str
+    fixed: float
+    lost: float
+    own: float
+    alone: float
+    behind: Mapping[str, float]
+
+
+class Options(NamedTuple):
+    """Everything a token may stand for, and the most that the word before it can spare."""
+
+    every: tuple[Option, ...]
+    spared: float
 
 
 @dataclass(frozen=True)
@@ -114,6 +139,21 @@ class Speller:
             bare: sum(language.words[word] for word in found) for bare, found in language.readings.items()
         }
         self._slips: dict[str, tuple[tuple[str, float], ...]] = {}
+        self._remembered: dict[tuple[str, bool, bool], Options] = {}
+        self._unseen = -math.log(_BACKOFF)
+        self._behind = self._follow()
+
+    def _follow(self) -> dict[str, dict[str, float]]:
+        """For each word, those it was seen behind and what it costs there; only where that is less than alone."""
+        words = self.language.words
+        same = {word: word for word in words}
+        found: dict[str, dict[str, float]] = {}
+        for pair, count in self.language.pairs.items():
+            left, _, word = pair.partition(" ")
+            cost = math.log((words.get(left, 1) + 2.0) / count)
+            if cost < self._word_cost(word) + self._unseen:
+                found.setdefault(word, {})[same.get(left, left)] = cost
+        return found
 
     def restore(self, tokens: Sequence[str]) -> list[str]:
         """The tokens with diacritics put back and slips mended; as many or, where words were joined, more."""
@@ -122,9 +162,9 @@ class Speller:
         tokens = self._split_joined(tokens)
         dropped = self._dropped(tokens)
         options = [self._options(token, dropped) for token in tokens]
-        if all(len(option) == 1 for option in options):
-            return [option[0][0] for option in options]
-        return self._best_path(options)
+        if all(len(option.every) == 1 for option in options):
+            return [option.every[0].word for option in options]
+        return self._best_path(options, -math.log(dropped))
 
     # -- how a message was typed ------------------------------------------------------------------------------------
 
@@ -139,13 +179,39 @@ class Speller:
 
     # -- what a word may stand for ----------------------------------------------------------------------------------
 
-    def _options(self, token: str, dropped: float) -> list[tuple[str, float]]:
+    def _options(self, token: str, dropped: float) -> Options:
+        hardly, mostly = dropped < _HARDLY, dropped > _MOSTLY
+        key = (token, hardly, mostly)
+        known = self._remembered.get(key)
+        if known is None:
+            every = tuple(
+                self._option(word, *cost) for word, *cost in self._readings(token, hardly=hardly, mostly=mostly)
+            )
+            known = Options(every, max(o.alone - min(o.behind.values(), default=o.alone) for o in every))
+            if token.isalpha() and len(self._remembered) < _MOST_REMEMBERED:
+                self._remembered[key] = known
+        return known
+
+    def _option(self, word: str, fixed: float, lost: float = 0.0) -> Option:
+        own = self._word_cost(word)
+        return Option(word, fixed, lost, own, own + self._unseen, self._behind.get(word, {}))
+
+    def _readings(
+        self, token: str, *, hardly: bool, mostly: bool
+    ) -> Sequence[tuple[str, float] | tuple[str, float, float]]:
+        """The words a token may stand for and what each costs: so much, and so many times a lost diacritic.
+
+        Args:
+            token: As typed.
+            hardly: Whether the message lost hardly any diacritics.
+            mostly: Whether it lost most.
+        """
         language = self.language
         if not token.isalpha() or token in self._keep:
             return [(token, 0.0)]
         if not token.isascii():
             if language.known(token):
-                if dropped > 0.5 or len(token) < 2:
+                if mostly or len(token) < 2:
                     return [(token, 0.0)]
                 return [
                     (token, 0.0),
@@ -162,14 +228,13 @@ class Speller:
         readings = language.readings.get(token, ())
         if readings:
             bare = 0.0 if token in language.words else _COST_BARE
-            if dropped < 0.05:
+            if hardly:
                 if token in language.words:
                     return [(token, 0.0)]
                 return [(token, _COST_UNKNOWN_SYLLABLE), *((w, 2.0) for w in readings)]
-            lost = -math.log(dropped)
             kept = bare if token in language.words else bare + 1.0
             return [
-                *((w, lost if w != token else kept) for w in readings),
+                *((w, 0.0, 1.0) if w != token else (w, kept) for w in readings),
                 *([] if token in readings else [(token, kept + 3.0)]),
             ]
         if is_bare_syllable(token):
@@ -214,8 +279,12 @@ class Speller:
     # -- words run together -----------------------------------------------------------------------------------------
 
     def _split_joined(self, tokens: Sequence[str]) -> list[str]:
+        readings, words = self.language.readings, self.language.words
         result: list[str] = []
         for token in tokens:
+            if token in readings or token in words:
+                result.append(token)
+                continue
             parts = self._parts(token) if self._may_be_joined(token) else None
             result.extend(parts or [token])
         return result
@@ -258,36 +327,35 @@ class Speller:
         cost = self._costs.get(word)
         return self._log_total + 2.0 if cost is None else cost
 
-    def _best_path(self, options: list[list[tuple[str, float]]]) -> list[str]:
-        language = self.language
-        pairs, words = language.pairs, language.words
-        unseen = -math.log(_BACKOFF)
+    def _best_path(self, options: Sequence[Options], lost: float) -> list[str]:
+        """The cheapest row of words, one option of each; ``lost`` is what a lost diacritic costs."""
         # cost of being at each option of the current word, and the way there
-        costs = [cost + self._word_cost(word) * (1.0 if len(options[0]) > 1 else 0.0) for word, cost in options[0]]
+        previous = options[0].every
+        costs = [o.fixed + o.lost * lost + (o.own if len(previous) > 1 else 0.0) for o in previous]
         ways: list[list[int]] = []
-        for position in range(1, len(options)):
-            previous, current = options[position - 1], options[position]
-            next_costs: list[float] = []
+        for current, spared in options[1:]:
+            least = min(costs)
+            nearest = costs.index(least)
+            # only these can be a better way than the nearest
+            limit = least + spared
+            lefts = [(previous[i].word, cost, i) for i, cost in enumerate(costs) if cost <= limit]
+            costs = []
             way: list[int] = []
-            for word, own in current:
-                alone = self._word_cost(word) + unseen
-                best, at = 1e18, 0
-                for i, (left, _) in enumerate(previous):
-                    count = pairs.get(f"{left} {word}")
-                    step = alone
-                    if count:
-                        step = min(alone, math.log((words.get(left, 1) + 2.0) / count))
-                    total = costs[i] + step
-                    if total < best:
-                        best, at = total, i
-                next_costs.append(best + own)
+            for _, fixed, share, _, alone, behind in current:
+                best, at = least + alone, nearest
+                if behind:
+                    for left, cost, i in lefts:
+                        step = behind.get(left)
+                        if step is not None and cost + step < best:
+                            best, at = cost + step, i
+                costs.append(best + (fixed + share * lost))
                 way.append(at)
             ways.append(way)
-            costs = next_costs
-        at = min(range(len(costs)), key=costs.__getitem__)
+            previous = current
+        at = costs.index(min(costs))
         path = [at]
         for way in reversed(ways):
             at = way[at]
             path.append(at)
         path.reverse()
-        return [options[i][choice][0] for i, choice in enumerate(path)]
+        return [option.every[choice].word for option, choice in zip(options, path, strict=True)]

@@ -46,7 +46,11 @@ def fold(text: str) -> str:
 
     Words are remembered, whole messages are not: what people write does not stay in memory.
     """
-    return _fold_word(text) if len(text) <= _WORD_LENGTH else _fold(text)
+    if len(text) <= _WORD_LENGTH:
+        return _fold_word(text)
+    if text.isascii():
+        return text.lower()
+    return " ".join([_fold_word(word) if len(word) <= _WORD_LENGTH else _fold(word) for word in text.split(" ")])
 
 
 def _fold(text: str) -> str:
@@ -59,8 +63,12 @@ _fold_word = lru_cache(maxsize=50_000)(_fold)
 
 def words(text: str) -> list[str]:
     """Lower-case words; numbers, document numbers and codes stay whole (``65/2023/nđ-cp``, ``22000``)."""
-    text = _REPEATED.sub(r"\1", clean(text).lower())
-    return _WORD.findall(text)
+    return clean_words(clean(text))
+
+
+def clean_words(text: str) -> list[str]:
+    """As ``words``, of a text that is clean already."""
+    return _WORD.findall(_REPEATED.sub(r"\1", text.lower()))
 
 
 def has_diacritics(word: str) -> bool:

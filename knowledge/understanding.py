@@ -18,18 +18,18 @@ import numpy as np
 from knowledge.base import KnowledgeBase
 from knowledge.classifier import Trained
 from knowledge.documents import DocumentMatch
-from knowledge.entries import FEATURES, Choice, EntryChooser
+from knowledge.entries import FEATURES, Choice, Choices, EntryChooser
 from knowledge.explaining import explain
 from knowledge.facets import FacetReader
 from knowledge.fixed import find_sensitive, find_small_talk
 from knowledge.followups import DEFAULT_WEIGHTS as CONTEXT_WEIGHTS
-from knowledge.followups import earlier_turns, split_questions, together
+from knowledge.followups import earlier_turns, names_no_matter, split_questions, together
 from knowledge.outcome import confidence_features, outside_features, probability
 from knowledge.places import find_province
 from knowledge.ranking import Ranker, Ranking
 from knowledge.reading import Reading, light_words, load_yaml, read
 from knowledge.schema import Document, Entry
-from knowledge.taxonomy import NATIONAL, SOURCES_FACET
+from knowledge.taxonomy import DEFAULT_FACET, NATIONAL, SOURCES_FACET
 from knowledge.text import fold
 
 
@@ -106,7 +106,8 @@ class Thresholds:
     same inside a conversation, where what was said before breaks a tie; ``runner_up``: least probability of another
     topic to be offered beneath an answer; ``second``: least confidence of each half of a double question; ``offered``:
     least probability of a topic to be offered beneath a refusal; ``fact_of_document``: how much of the message an entry
-    must explain to answer in place of the document's card.
+    must explain to answer in place of the document's card; ``fact``: the confidence of a fact that is asked for in its
+    own words with its province or number, ``fact_near`` and ``fact_covered`` how near such words must be.
     """
 
     answer: float = 0.5
@@ -118,14 +119,19 @@ class Thresholds:
     second: float = 0.7
     offered: float = 0.04
     fact_of_document: float = 0.24
+    fact: float = 0.6
+    fact_near: float = 0.9
+    fact_covered: float = 0.7
 
 
+_WARM = "cho hỏi hồ sơ gồm những gì"
 ENTRY_FEATURE = FEATURES.index("entry")
+_COVERED_FEATURE, _NUMBERS_FEATURE = FEATURES.index("covered"), FEATURES.index("numbers")
 _BARE_NUMBER = 2  # words beside which a number without a kind is looked at twice
 _DEFAULT_CALIBRATION = (1.0, 0.5, -0.4, 1.0, 0.0)
 _LEAST_CARD = 0.12  # least probability of a referral card to be named
 _CARD_BESIDE_OFF = 0.25  # and at least this much of the probability that it is nobody's we know
-_DEFAULT_OUTCOME = (0.8, -0.3, -0.2, -1.0, 0.0, 0.0, 0.0, 0.0)
+_DEFAULT_OUTCOME = (0.8, -0.3, 0.0, -1.0, *(0.0,) * 12)
 # who signed: the register knows the issuer; an entry answers only where it tells the signer
 _SIGNATURE = frozenset({"ai", "ký", "ra", "người"})
 _DOCUMENT_FACETS = frozenset({"muc-ho-tro", "ho-so", "doi-tuong", "thu-tuc", "chi-phi"})
@@ -153,6 +159,12 @@ class Understander:
         self.facets = FacetReader(self.ranker.trained)
         self.entries = EntryChooser(self.ranker)
         self.ranker.built()
+        _ = knowledge.register, knowledge.cited_in, read(_WARM)  # nobody waits for what is loaded at its first use
+        self._named = {
+            " ".join(light_words(name)): topic.id
+            for topic in knowledge.topics.values()
+            for name in (topic.label, *topic.names)
+        }
         self._about_documents = frozenset(load_yaml("phrases")["about_documents"])
         self._calibration = tuple(fitted.get("calibration", _DEFAULT_CALIBRATION))
         self._outcome = tuple(fitted.get("outcome", _DEFAULT_OUTCOME))
@@ -252,11 +264,14 @@ class Understander:
             reading, ranking, facets, province=province, said=said or of_province,
             cited=cited, topic=document.topic,
         )  # fmt: skip
-        if signer:
-            choices = [c for c in choices if c.entry.id in cited and "ký" in light_words(c.entry.answer)]
-        if not choices:
+        wanted = (
+            choice
+            for choice in choices
+            if not signer or (choice.entry.id in cited and "ký" in light_words(choice.entry.answer))
+        )
+        best = next(wanted, None)
+        if best is None:
             return None
-        best = choices[0]
         if best.entry.kind == "fact":
             return best.entry if best.features[ENTRY_FEATURE] >= self.thresholds.fact_of_document else None
         if best.entry.facet in _DOCUMENT_FACETS and facets[best.entry.facet] > math.log(0.6):
@@ -282,9 +297,17 @@ class Understander:
         choices = self.entries.choose(reading, ranking, facets, province=province, said=said)
         weights = self._outcome if earlier is None else self._outcome_context
         outside = probability(weights, outside_features(self.ranker, ranking, joint))
+        if earlier is not None and earlier.asks_on and earlier.subject is not None:
+            outside = 0.0
+            choices = choices.of_class(self.ranker.class_number(earlier.subject)) or choices
         confidence = self.confidence(ranking, outside, choices[0].entry.topic if choices else None)
-        candidates = self._candidates(ranking, choices, facets, province, confidence)
+        named = self._named.get(" ".join(reading.words))
+        if choices and named == choices[0].entry.topic:
+            choices = self._introduction(choices, named, province)
         limits = self.thresholds
+        if choices and self._told_by(choices[0], said):
+            outside, confidence = 0.0, max(confidence, limits.fact)
+        candidates = self._candidates(ranking, choices, facets, province, confidence)
         if outside > (limits.outside if earlier is None else limits.outside_context) or not candidates:
             return self._refuse(ranking, confidence, candidates), ranking
         least = limits.answer if earlier is None else min(limits.answer, limits.answer_context)
@@ -312,6 +335,23 @@ class Understander:
             )  # fmt: skip
         return self._refuse(ranking, confidence, candidates), ranking
 
+    def _introduction(self, choices: Choices, topic: str, province: str) -> Choices:
+        """The entry that introduces a topic goes first where a message is nothing but its name."""
+        entry = self.knowledge.facet_entry(topic, DEFAULT_FACET, province)
+        places = [place for place, choice in enumerate(choices) if choice.entry == entry]
+        return choices[places[0] :] if places else choices
+
+    def _told_by(self, choice: Choice, said: str | None) -> bool:
+        """Whether a fact is asked for nearly in its own words, with its province or number: then it answers.
+
+        The classifiers know topics; of a plan's many facts they know little.
+        """
+        if choice.entry.kind != "fact":
+            return False
+        named = (said is not None and said == choice.entry.province) or choice.features[_NUMBERS_FEATURE] > 0
+        near, covered = choice.features[ENTRY_FEATURE], choice.features[_COVERED_FEATURE]
+        return bool(named and near >= self.thresholds.fact_near and covered >= self.thresholds.fact_covered)
+
     def confidence(self, ranking: Ranking, outside: float, topic: str | None = None) -> float:
         """The calibrated probability that ``topic`` (or the likeliest topic) is right."""
         count = self.ranker.topic_count
@@ -319,25 +359,23 @@ class Understander:
         return round(probability(self._calibration, confidence_features(self.ranker, ranking, number, outside)), 4)
 
     def _candidates(
-        self, ranking: Ranking, choices: Sequence[Choice], facets: dict[str, float], province: str, confidence: float
+        self, ranking: Ranking, choices: Choices, facets: dict[str, float], province: str, confidence: float
     ) -> tuple[Candidate, ...]:
         """Up to five topics, each with the entry that would answer; the chosen entry's topic first."""
         found: dict[str, Candidate] = {}
         if choices:
             first = choices[0].entry
             found[first.topic] = Candidate(first.topic, first.facet, first.id, confidence)
-        best_of: dict[str, Entry] = {}
-        for choice in choices:
-            best_of.setdefault(choice.entry.topic, choice.entry)
+        best_of = choices.best_of_class()
         facet = max(facets, key=facets.__getitem__)
-        for number in ranking.order:
+        for number in ranking.likeliest():
             if number >= self.ranker.topic_count:
                 continue
             topic = ranking.classes[number]
-            entry = best_of.get(topic) or self.knowledge.facet_entry(topic, facet, province)
-            if topic not in found and entry is not None:
+            own = best_of.get(number) or self.knowledge.facet_entry(topic, facet, province)
+            if topic not in found and own is not None:
                 score = round(min(ranking.probability(number), confidence), 4)
-                found[topic] = Candidate(topic, entry.facet, entry.id, score)
+                found[topic] = Candidate(topic, own.facet, own.id, score)
             if len(found) == 5:
                 break
         return tuple(found.values())
@@ -348,7 +386,8 @@ class Understander:
         sure = round(max(0.0, 1 - confidence), 4)
         strongest = float(np.exp(logs[:count]).max(initial=0.0))
         bare, off = ranking.probability(len(logs) - 2), ranking.probability(len(logs) - 1)
-        if bare > max(off, float(np.exp(logs[count:-2]).max(initial=0.0))):
+        strongest_card = float(np.exp(logs[count:-2]).max(initial=0.0))
+        if bare > max(off, strongest_card) or (names_no_matter(ranking.evidence.reading) and off > strongest_card):
             return Understanding(Outcome.NO_ANSWER, sure, reason=Reason.UNCLEAR, candidates=candidates)
         if len(logs) - 2 > count:
             card = count + int(logs[count:-2].argmax())
@@ -382,6 +421,12 @@ class Understander:
             return decided
         if decided.topic not in (first.topic, second.topic) or first.article == second.article:
             return decided
+        if decided.article == second.article:
+            first, second = second, first
+        elif decided.article != first.article and decided.facet != first.facet:
+            return decided  # the halves mean something else than the whole
+        if second.facet == DEFAULT_FACET and second.topic == first.topic:
+            return decided  # what it is at all stands in the answer already
         assert second.topic is not None
         assert second.facet is not None
         other = Candidate(second.topic, second.facet, second.article, second.confidence)

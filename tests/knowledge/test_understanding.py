@@ -6,8 +6,9 @@ import pytest
 
 from knowledge.base import KnowledgeBase
 from knowledge.features import reading_features
-from knowledge.reading import read
+from knowledge.reading import light_words, read
 from knowledge.schema import Confidence, Entry, SourceRef, Topic
+from knowledge.search import Index, TextCollector
 from knowledge.understanding import Outcome, QuestionContext, Reason, Understander
 
 
@@ -87,6 +88,47 @@ def test_two_questions_in_one_message(understander: Understander) -> None:
     assert found.outcome is Outcome.ANSWER
     assert found.also is not None
     assert {found.topic, found.also.topic} == {"nhan-hieu", "do-luong-kiem-dinh"}
+
+
+@pytest.mark.parametrize(
+    ("text", "facets"),
+    [
+        ("Đăng ký nhãn hiệu cần giấy tờ gì và phí bao nhiêu?", {"ho-so", "chi-phi"}),
+        ("dang ky nhan hieu o dau, mat bao nhieu tien", {"thu-tuc", "chi-phi"}),
+    ],
+)
+def test_two_sides_of_one_matter(understander: Understander, text: str, facets: set[str]) -> None:
+    found = understander.understand(text)
+    assert found.also is not None
+    assert {found.topic, found.also.topic} == {"nhan-hieu"}
+    assert {found.facet, found.also.facet} == facets
+
+
+@pytest.mark.parametrize("subject", ["nhan-hieu", "san-pham-quoc-gia", "quy-phat-trien-khcn-tinh"])
+@pytest.mark.parametrize("text", ["điều kiện ra sao", "gọi số nào", "con ho so?", "bao lâu thì có"])
+def test_what_names_nothing_else_is_about_the_subject(understander: Understander, subject: str, text: str) -> None:
+    found = understander.understand(text, QuestionContext(topic=subject, recent_topics=(subject,)))
+    assert (found.outcome, found.topic) == (Outcome.ANSWER, subject)
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [("sang che", "sang-che"), ("iso 9001", "iso-he-thong-quan-ly"), ("max vachj", "ma-so-ma-vach")],
+)
+def test_a_name_alone_is_introduced(understander: Understander, text: str, topic: str) -> None:
+    found = understander.understand(text)
+    assert (found.outcome, found.topic, found.facet) == (Outcome.ANSWER, topic, "gioi-thieu")
+
+
+def test_anger_is_no_danger(understander: Understander) -> None:
+    assert understander.understand("hàng nhái bày đầy chợ, tui tức muốn chết").outcome is not Outcome.SENSITIVE
+    assert understander.understand("tui muốn chết cho rồi").outcome is Outcome.SENSITIVE
+
+
+def test_a_fact_in_its_own_words_and_province_answers(understander: Understander) -> None:
+    facts = [e for e in understander.knowledge.entries.values() if e.kind == "fact" and e.province == "thai-binh"]
+    asked = [understander.understand(e.questions[0], QuestionContext(province="thai-binh")) for e in facts]
+    assert sum(found.outcome is Outcome.ANSWER for found in asked) >= 0.95 * len(facts)
 
 
 def test_confidence_and_explanation(understander: Understander) -> None:
@@ -182,11 +224,18 @@ def test_a_refused_matter_is_refused_inside_a_conversation(understander: Underst
 
 def test_among_very_many_entries_the_likeliest_topics_are_weighed_as_among_few(understander: Understander) -> None:
     """The short way of weighing entries gives what the long way gives, within the topics it looks at."""
-    ranker = understander.ranker
+    entries = understander.ranker.entries
+    texts = TextCollector()
+    for row, entry in enumerate(entries):
+        for text in (entry.title, *entry.questions, entry.answer):
+            texts.add(row, light_words(text))
+    few, many = Index(texts, len(entries)), Index(texts, len(entries), small=len(entries) - 1)
+    assert many.is_large > few.is_large
     features = reading_features(read("hồ sơ đăng ký nhãn hiệu tập thể cho hợp tác xã gồm những gì"))
-    everywhere, most = ranker.entry_index.scores(features)
+    everywhere = few.scores(features)
+    assert many.scores(features) == pytest.approx(everywhere, rel=1e-4, abs=1e-6)
     start, end = 100, 400
-    near, same_most = ranker.entry_index.scores_near(features, [(start, end)])
-    assert same_most == pytest.approx(most)
-    assert near[start:end] == pytest.approx(everywhere[start:end], rel=1e-4)
-    assert (near <= everywhere + 1e-3).all()
+    near = many.scores(features, [(start, end), (end, end)])
+    assert near[start:end] == pytest.approx(everywhere[start:end], rel=1e-4, abs=1e-6)
+    assert (near <= everywhere + 1e-5).all()
+    assert near.sum() < 0.9 * everywhere.sum()
