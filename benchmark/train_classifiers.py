@@ -37,6 +37,8 @@ _LEAST = 6
 _MOST_TERMS = 45_000
 _LINE = 3.0  # what a person's message counts beside a phrase of the content
 _COPY = 1.0
+_TURN = 0.7  # and the last turn of a dialogue
+_NAMED = 0.5  # from this probability on a last turn names its matter itself
 _SAMPLE = 16_000  # texts of the content that keep the second step from forgetting them
 
 Numbers = NDArray[np.int64]
@@ -81,12 +83,14 @@ def train_classifiers(knowledge: KnowledgeBase) -> tuple[Trained, Folds]:
             lines.append((line["text"], line, Folds.of(position), _LINE))
             lines += [(text, line, Folds.of(position), _COPY) for text in noisy_copies(line)]
     last_turns = [(line["turns"][-1], line, Folds.of(position), _LINE) for position, line in enumerate(dialogues)]
+    before = [" . ".join(line["turns"][:-1]) for line in dialogues]
     features = look_at(
         [
             *(e.text for e in own),
             *(e.text for e in facets),
             *(text for text, *_ in lines),
             *(t for t, *_ in last_turns),
+            *before,
         ],
         "classifiers",
     )
@@ -97,6 +101,7 @@ def train_classifiers(knowledge: KnowledgeBase) -> tuple[Trained, Folds]:
     )
     at_facets, at_lines = len(own), len(own) + len(facets)
     at_turns = at_lines + len(lines)
+    at_before = at_turns + len(last_turns)
 
     # -- topics: the content first, then the people's messages -----------------------------------------------------
     classes = tuple(sorted({example.label for example in own}))
@@ -121,6 +126,18 @@ def train_classifiers(knowledge: KnowledgeBase) -> tuple[Trained, Folds]:
             line_labels.append(label)
             line_weights.append(weight * (1.0 if place == 0 else 0.4))
             line_folds.append(fold)
+    for number, (_, line, fold, weight) in enumerate(last_turns):
+        wanted = [classes.index(topic) for topic in line["topics"] if topic in classes]
+        if not wanted:
+            continue
+        now, then = ((matrix[row] @ base.weights)[0] + base.bias for row in (at_turns + number, at_before + number))
+        share = np.exp(now - now.max())
+        # a last turn that goes on about the matter without naming it names none
+        bare = int(then.argmax()) in wanted and share[wanted].sum() < _NAMED * share.sum()
+        rows.append(at_turns + number)
+        line_labels.append(classes.index(BARE) if bare else wanted[0])
+        line_weights.append(_TURN * weight)
+        line_folds.append(fold)
     rng = np.random.default_rng(4)
     sample = np.sort(rng.choice(len(own), size=min(_SAMPLE, len(own)), replace=False, p=weights / weights.sum()))
     topics = _Task(

@@ -134,11 +134,12 @@ def fit_lines(kind: str) -> list[Line]:
 def noisy_copies(line: Line) -> list[str]:
     """A message as others would have typed it; the same line always gives the same copies."""
     rng = random.Random(line["id"])
-    kinds = [kind for kind in ("nodiac", "teencode", "typo") if kind != line.get("noise")]
     if line.get("noise") in {"nodiac", "telex", "teencode"}:
         return [rewrite(line["text"], "courtesy", level=1.0, family=AUGMENT)]
-    kind = rng.choice(kinds)
-    return [rewrite(line["text"], kind, level=rng.choice((0.5, 1.0)), family=AUGMENT)]
+    kinds = [kind for kind in ("nodiac", "teencode", "typo") if kind != line.get("noise")]
+    # most people on a phone leave the diacritics out
+    bare = rewrite(line["text"], "nodiac", level=1.0, family=AUGMENT)
+    return [bare, rewrite(line["text"], rng.choice(kinds), level=rng.choice((0.5, 1.0)), family=AUGMENT)]
 
 
 # -- topics ---------------------------------------------------------------------------------------------------------
