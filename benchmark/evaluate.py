@@ -219,7 +219,7 @@ def _saved_baselines() -> dict[str, Any]:
         "baselines_head": saved["head"],
         "baselines": saved["table"],
         "baselines_run": (
-            f"One run of `python -m benchmark.baselines --save` on {saved['date']}, side by side:"
+            f"`python -m benchmark.baselines --save`, on one machine on {saved['date']}:"
             f" {saved['questions']:,} questions and {saved['outside']} out of scope ({' and '.join(saved['sets'])}),"
             f" {saved['phrases']:,} phrases of the same content. The threshold of each search is the best one on the"
             " first part of `fit`; what each does stands in `benchmark/README.md`. The times are of one process on a"

@@ -1,4 +1,4 @@
-"""What a person may ask about their own data: to see it, to have it erased, to take their consent back."""
+"""What a person may ask about their own data: to see it, have it corrected or erased, take their consent back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from handlers.texts import say
 
 COMMANDS = {
     "xem du lieu cua toi": "view", "du lieu cua toi": "view", "xoa du lieu cua toi": "erase",
-    "xoa du lieu": "erase", "rut dong y": "withdraw", "rut lai dong y": "withdraw", "rut su dong y": "withdraw",
+    "xoa du lieu": "erase", "sua du lieu cua toi": "correct", "sua du lieu": "correct",
+    "rut dong y": "withdraw", "rut lai dong y": "withdraw", "rut su dong y": "withdraw",
 }  # fmt: skip
 
 
@@ -29,6 +30,8 @@ def command(context: TurnContext, state: DialogueState, name: str) -> Decision:
     match name:
         case "view":
             return view(context, state)
+        case "correct":
+            return _correct(state)
         case "erase":
             return _ask_erase(context, state)
         case _:
@@ -51,8 +54,14 @@ def view(context: TurnContext, state: DialogueState) -> Decision:
     for purpose in Purpose:
         if purpose in desk.consents:
             lines.append(say(f"consented.{desk.consents[purpose]}", purpose=say(f"purpose.{purpose.value}")))
-    reply = Reply("\n".join(lines), heading=say("privacy.have"), choices=(choice("privacy.erase", "d:e"),))
+    choices = (choice("privacy.correct", "d:c"), choice("privacy.erase", "d:e"))
+    reply = Reply("\n".join(lines), heading=say("privacy.have"), choices=choices)
     return _reply(state, reply, OpenPrivacyTask(DataRight.VIEW.value))
+
+
+def _correct(state: DialogueState) -> Decision:
+    reply = Reply(say("privacy.say_what_is_wrong"), choices=(choice("menu.contact", "h"),))
+    return _reply(state, reply, OpenPrivacyTask(DataRight.CORRECT.value))
 
 
 def _ask_erase(context: TurnContext, state: DialogueState) -> Decision:
@@ -68,6 +77,8 @@ def tap(context: TurnContext, state: DialogueState, argument: str) -> Decision |
     """A button about one's data: ``d`` and ``argument``. What was opened is told by the task's own notice."""
     cleared = replace(state, choices=(), awaiting=None)
     match argument:
+        case "c":
+            return _correct(state)
         case "e":
             return _ask_erase(context, state)
         case "x" if not context.desk.open_requests:

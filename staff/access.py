@@ -219,6 +219,9 @@ class Console:
 Handler = Callable[[Console, Request, Visit], Awaitable[Response]]
 
 
+STOP_ASKING = 286
+
+
 @dataclass(frozen=True)
 class Page:
     """One row of the table of pages. A ``POST`` changes something and needs the form token; a ``GET`` never does.
@@ -274,7 +277,12 @@ async def _enter(console: Console, page: Page, request: Request) -> Response:
 
 
 async def _turn_away(console: Console, page: Page, request: Request, session: str) -> Response:
-    """To the sign-in. What was typed into a form whose session has ended goes along."""
+    """To the sign-in. What was typed into a form whose session has ended goes along.
+
+    What a page asks by itself gets nothing and the word to ask no more (286, of htmx); the next click leads there.
+    """
+    if page.is_background:
+        return Response(status_code=STOP_ASKING)
     if page.method == "GET":
         return RedirectResponse(f"{SIGN_IN_PATH}?tiep={quote(_path_of(request), safe='')}", 303)
     form = await read_form(request) if session else {}

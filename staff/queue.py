@@ -179,9 +179,8 @@ def _done(given: Mapping[str, str]) -> list[str]:
     return said
 
 
-def news_address(asked: Asked, *, newest: int, now: dt.datetime) -> str:
-    """What an open page asks for to learn what came since it was made."""
-    since = (now - EPOCH) // dt.timedelta(microseconds=1)
+def news_address(asked: Asked, *, newest: int, since: int) -> str:
+    """What an open page asks for to learn what came since it was made; ``since`` in microseconds."""
     return f"{NEWS_PATH}?{asked.query}&{urlencode({NEWEST: newest, SINCE: since})}"
 
 
@@ -198,12 +197,13 @@ async def show_queue(console: Console, request: Request, visit: Visit) -> Respon
         return viewer, found, tasks
 
     viewer, found, data_tasks = await console.database.read(read)
+    since = (now - EPOCH) // dt.timedelta(microseconds=1)
     tabs = [(slug, tab) for slug, tab in TAB_SLUGS.items() if tab is not Tab.UNIT or viewer.unit_ids]
     return await console.page(
         "queue.html", visit, found=found, asked=asked, tabs=tabs, fields=topic_fields(found.labels),
         provinces=provinces(), province_name=province_name, due_words=due_words,
         counted_at_most=request_queue.COUNTED_AT_MOST,
-        done=_done(request.query_params), news=news_address(asked, newest=found.newest, now=now),
+        done=_done(request.query_params), news=news_address(asked, newest=found.newest, since=since),
         data_tasks=data_tasks, here_now=f"{QUEUE_PATH}?{request.url.query}",
         can_assign=member.may(Right.WORK_ON_REQUESTS),
     )  # fmt: skip

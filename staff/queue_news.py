@@ -6,23 +6,26 @@ import datetime as dt
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from db.queries import request_queue
 from staff.access import Console, Right, Visit
 from staff.accounts import LARGEST_ID
 from staff.questions import EPOCH
-from staff.queue import NEWEST, SINCE, read_filter
+from staff.queue import NEWEST, QUEUE_PATH, SINCE, news_address, read_filter
+from staff.rendering import render
 from staff.texts import word
+
+TOLD, NOTHING = "da-bao", "0-0"  # what the bar says already: filed, written
 
 
 async def tell_news(console: Console, request: Request, visit: Visit) -> Response:
-    """``{"text": …}``: the sentence for the bar; empty while there is nothing new."""
+    """The bar with its sentence; 204 while it has nothing else to say than before."""
     member, now, given = visit.signed_in, console.now(), request.query_params
     asked = read_filter(given, member, now=now)
     newest, since = _whole(given.get(NEWEST, ""), LARGEST_ID), _whole(given.get(SINCE, ""), 10**16)
     if asked.search or newest is None or since is None:  # a search is an answer of its moment
-        return JSONResponse({"text": ""})
+        return Response(status_code=204)
 
     def read(connection: Connection) -> tuple[int, int]:
         viewer = request_queue.viewer_of(connection, member.id, sees_all=member.may(Right.SEE_ALL_REQUESTS))
@@ -32,7 +35,13 @@ async def tell_news(console: Console, request: Request, visit: Visit) -> Respons
         )  # fmt: skip
 
     counts = await console.database.read(read)
-    return JSONResponse({"text": _sentence(*counts)})
+    told = "-".join(map(str, counts))
+    if told == given.get(TOLD, NOTHING):
+        return Response(status_code=204)
+    address = news_address(asked, newest=newest, since=since)
+    return render(
+        "news.html", text=_sentence(*counts), link=f"{QUEUE_PATH}?{asked.query}", news=f"{address}&{TOLD}={told}"
+    )
 
 
 def _sentence(filed: int, written: int) -> str:

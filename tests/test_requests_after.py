@@ -223,6 +223,9 @@ async def test_ones_data_is_shown_consent_withdrawn_and_erasing_opened(
         shown = await person.says("xem dữ liệu của tôi")
         assert code in str(shown)
         assert say("consented.granted", purpose=say("purpose.handle_request")) in str(shown)
+        told = await person.taps(button(shown, say("privacy.correct")))
+        assert say("privacy.say_what_is_wrong") in str(told)
+        assert say("right.correct") in str(told)
         asked = await person.says("rút đồng ý")
         withdrawn = await person.taps(button(asked, say("privacy.withdraw_yes")))
         assert withdrawn[0]["body"] == say("privacy.withdrawn")
@@ -233,9 +236,9 @@ async def test_ones_data_is_shown_consent_withdrawn_and_erasing_opened(
         assert say("right.erase") in told[-1]["body"]
         statement = select(DataTask.right).order_by(DataTask.id)
         rights = await running.database.read(lambda c: list(c.execute(statement).scalars()))
-        assert rights == ["view", "withdraw_consent", "erase"]
+        assert rights == ["view", "correct", "withdraw_consent", "erase"]
         await person.says("xem dữ liệu của tôi")
-        assert await count(running.database, DataTask) == 3  # asking twice is asking once
+        assert await count(running.database, DataTask) == 4  # asking twice is asking once
 
 
 async def test_after_erasing_the_code_shows_nothing_about_anybody(sqlite_settings, understander) -> None:

@@ -101,7 +101,7 @@ async def test_the_bar_comes_quietly_and_moves_nothing(
         await set_password(page)
         for _ in range(3):
             await file_request(running.database)
-        await page.add_init_script("const slow = setInterval; setInterval = (run, ms) => slow(run, Math.min(ms, 300))")
+        await page.add_init_script("const slow = setTimeout; setTimeout = (run, ms) => slow(run, Math.min(ms, 300))")
         await page.goto(f"{running.url}{QUEUE}?muc=tat-ca")
         rows = page.locator(".queue tbody tr")
         await expect(rows).to_have_count(3)
