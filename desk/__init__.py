@@ -15,9 +15,9 @@ module         what it gives
 ``errors``     every refusal, with what its text needs
 ``codes``      ``new_code(year)``, ``find_code(text) -> FoundCode | None`` (``code``, ``is_valid``)
 ``lookup``     ``public_status`` (a code alone, nothing personal), ``find_own`` (the conversation that filed it)
-``search``     ``search(connection, text, department_id=…) -> ids``: code, phone, name, words, without diacritics
+``search``     ``find(connection, text, department_id=…).ids``: code, phone, name, words, without diacritics
 ``calendar``   ``WorkCalendar``: ``add_hours``, ``add_days``, ``next_opening``, ``is_open``, ``working_time``
-``explain``    ``explain(due)``: "4 giờ thứ Sáu + 4 giờ thứ Hai"; ``days_left``
+``explain``    ``explain(due)``: "4 giờ thứ Sáu + 4 giờ thứ Hai"
 ``targets``    how long an answer may take, and the clock with its pauses
 ``drafts``     the form being filled in: ``save``, ``load``, ``discard``; seven days
 ``files``      ``NewFile``, ``add``, ``remove``, ``blob_path(folder, content_hash)``

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from desk.calendar import Due, Part, local_date
+from desk.calendar import Due, Part
 
 WEEKDAYS = ("thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy", "Chủ nhật")
 LISTED = 7
@@ -48,8 +48,3 @@ def _explain_hours(parts: Sequence[Part]) -> str:
         return f"{name_amount(total)} làm việc, từ {first} đến {last}"
     with_date = (parts[-1].day - parts[0].day).days >= 7
     return " + ".join(f"{name_amount(part.amount)} {name_day(part.day, with_date=with_date)}" for part in parts)
-
-
-def days_left(due_at: dt.datetime, now: dt.datetime) -> int:
-    """Calendar days from today to the due day in Vietnam; negative when it has passed."""
-    return (local_date(due_at) - local_date(now)).days

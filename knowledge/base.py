@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
@@ -111,9 +110,3 @@ class KnowledgeBase:
             for facet in self.taxonomy.facets
             if (topic, facet, province) in self._facets or (topic, facet, NATIONAL) in self._facets
         ]
-
-    def is_current(self, entry: Entry, today: dt.date) -> bool:
-        """Whether the entry's validity includes ``today``."""
-        return (entry.valid_from is None or entry.valid_from <= today) and (
-            entry.valid_to is None or today <= entry.valid_to
-        )

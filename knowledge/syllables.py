@@ -244,11 +244,6 @@ def is_bare_syllable(word: str) -> bool:
     return word in _FOLDED
 
 
-def bare_syllables() -> frozenset[str]:
-    """Every syllable without diacritics."""
-    return _FOLDED
-
-
 @lru_cache(maxsize=50_000)
 def tone_in_place(word: str) -> str:
     """The word with its tone mark where the dictionary puts it: ``hoà``, ``hòa`` → ``hòa``; ``nứơc`` → ``nước``."""

@@ -46,13 +46,6 @@ class Taxonomy:
     fields: dict[str, Field]
     topics: dict[str, str]
 
-    def field_of(self, topic: str) -> Field:
-        """The field a topic belongs to. Raises KeyError for an unknown topic."""
-        for field in self.fields.values():
-            if topic in field.topics:
-                return field
-        raise KeyError(topic)
-
     def province_id(self, name: str) -> str | None:
         """The taxonomy's id for an id of its own or for a province of today (``tay-ninh`` → ``long-an``)."""
         if name in self.provinces:

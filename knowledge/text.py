@@ -34,13 +34,6 @@ def split_tone(word: str) -> tuple[str, str]:
     return unicodedata.normalize("NFC", "".join(base)), tone
 
 
-@lru_cache(maxsize=100_000)
-def same_tone_place(word: str) -> str:
-    """The word with its tone mark after the whole base (``hoa`` + grave), so that both placements compare equal."""
-    base, tone = split_tone(word)
-    return base + tone
-
-
 def fold(text: str) -> str:
     """Lower case without any diacritics; ``đ`` becomes ``d``, which Unicode decomposition alone does not do.
 
@@ -69,8 +62,3 @@ def words(text: str) -> list[str]:
 def clean_words(text: str) -> list[str]:
     """As ``words``, of a text that is clean already."""
     return _WORD.findall(_REPEATED.sub(r"\1", text.lower()))
-
-
-def has_diacritics(word: str) -> bool:
-    """Whether any letter carries a mark that an ASCII keyboard would not give."""
-    return fold(word) != word.lower()

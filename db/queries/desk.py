@@ -69,12 +69,6 @@ def units_of(connection: Connection, staff_member_id: int) -> list[int]:
     return list(connection.execute(statement.order_by(UnitMember.unit_id)).scalars())
 
 
-def members_of(connection: Connection, unit_id: int) -> list[int]:
-    """The staff members of a unit."""
-    statement = select(UnitMember.staff_member_id).where(UnitMember.unit_id == unit_id)
-    return list(connection.execute(statement.order_by(UnitMember.staff_member_id)).scalars())
-
-
 def find_active_staff(connection: Connection, staff_member_id: int, *, department_id: int) -> Row[Any] | None:
     """A staff member who can be given work."""
     statement = select(StaffMember.__table__).where(
