@@ -26,9 +26,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives a browser or kills processes shares two cores with the rest: a step too late gets a second try."""
+    """What runs a service, a database or a browser shares two cores with the rest: a step too late gets another try.
+
+    What is wrong stays wrong; every second try is told at the end of the run.
+    """
     for item in items:
-        if any(item.get_closest_marker(name) for name in ("browser", "slow")):
+        fixtures = getattr(item, "fixturenames", ())
+        timed = any(item.get_closest_marker(name) for name in ("browser", "slow"))
+        if timed or not {"make_settings", "sqlite_settings"}.isdisjoint(fixtures):
             item.add_marker(pytest.mark.flaky(reruns=2))
 
 

@@ -75,6 +75,16 @@ class WebPerson:
         body.setdefault("id", f"m{self._sent:06d}-{secrets.token_hex(4)}")
         return await self._client.post("/chat/messages", json=body, headers={"x-chat-token": self.token})
 
+    async def deliver(self, **body: Any) -> httpx.Response:
+        """Send until it is stored, as the page does: the same message again where the server was too busy (503)."""
+        body.setdefault("id", f"d{self._sent:06d}-{secrets.token_hex(4)}")
+        for _ in range(5):
+            response = await self.post(**body)
+            if response.status_code != 503:
+                break
+            await asyncio.sleep(0.5)
+        return response
+
     async def replies(self, *, at_least: int = 1, wait_s: float = 10.0) -> list[dict[str, Any]]:
         """The replies not yet seen, once there are ``at_least`` that many and no more come."""
         found: list[dict[str, Any]] = []
@@ -92,9 +102,9 @@ class WebPerson:
                 await asyncio.sleep(0.05)
 
     async def says(self, text: str) -> list[dict[str, Any]]:
-        assert (await self.post(text=text)).status_code == 202
+        assert (await self.deliver(text=text)).status_code == 202
         return await self.replies()
 
     async def taps(self, data: str) -> list[dict[str, Any]]:
-        assert (await self.post(tap=data)).status_code == 202
+        assert (await self.deliver(tap=data)).status_code == 202
         return await self.replies()

@@ -106,19 +106,19 @@ class WebVisitor:
         self.shown: list[dict[str, Any]] = []
 
     async def says(self, text: str) -> None:
-        assert (await self.web.post(text=text)).status_code == 202
+        assert (await self.web.deliver(text=text)).status_code == 202
 
     async def taps(self, label: str, *, reply: int = -1) -> None:
         await self.replies()
         found = [data for row in self.shown for shown, data in row["choices"] if shown == label]
         assert found, f"no button «{label}»"
-        assert (await self.web.post(tap=found[reply], label=label)).status_code == 202
+        assert (await self.web.deliver(tap=found[reply], label=label)).status_code == 202
 
     async def taps_lost_button(self, data: str) -> None:
-        assert (await self.web.post(tap=data)).status_code == 202
+        assert (await self.web.deliver(tap=data)).status_code == 202
 
     async def sends(self, kind: str) -> None:
-        assert (await self.web.post(kind=kind)).status_code == 202
+        assert (await self.web.deliver(kind=kind)).status_code == 202
 
     async def replies(self) -> list[Reply]:
         self.shown += await self.web.replies(at_least=0)
