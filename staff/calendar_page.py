@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,10 +104,15 @@ async def save_hours(console: Console, request: Request, visit: Visit) -> Respon
         _save(connection, console, {**_hours(connection, console, now), "week": week}, now)
         _recompute(connection, console, visit, "calendar.hours_set", now, week=week)
 
+    return await _change(console, visit, "gio", write)
+
+
+async def _change(console: Console, visit: Visit, slug: str, write: Callable[[Connection], None]) -> Response:
+    """Write and show the calendar anew; where something is wrong, with what was typed into the form ``slug``."""
     try:
         await console.database.write(write)
     except FormFault as fault:
-        return await _calendar(console, visit, typed=Typed("gio", str(fault), form))
+        return await _calendar(console, visit, typed=Typed(slug, str(fault), visit.form))
     return RedirectResponse(f"{CALENDAR_PATH}?xong=tinh-lai", 303)
 
 
@@ -156,11 +161,7 @@ async def save_season(console: Console, request: Request, visit: Visit) -> Respo
         _save(connection, console, {**hours, "seasons": seasons}, now)
         _recompute(connection, console, visit, "calendar.season_set", now, season=_named(season), week=season["week"])
 
-    try:
-        await console.database.write(write)
-    except FormFault as fault:
-        return await _calendar(console, visit, typed=Typed(f"mua-{replaced}", str(fault), form))
-    return RedirectResponse(f"{CALENDAR_PATH}?xong=tinh-lai", 303)
+    return await _change(console, visit, f"mua-{replaced}", write)
 
 
 async def remove_season(console: Console, request: Request, visit: Visit) -> Response:
@@ -176,8 +177,7 @@ async def remove_season(console: Console, request: Request, visit: Visit) -> Res
             _save(connection, console, {**hours, "seasons": [one for one in seasons if one not in gone]}, now)
             _recompute(connection, console, visit, "calendar.season_removed", now, season=_named(gone[0]))
 
-    await console.database.write(write)
-    return RedirectResponse(f"{CALENDAR_PATH}?xong=tinh-lai", 303)
+    return await _change(console, visit, "mua-", write)
 
 
 def _as_typed(day: str) -> str:
@@ -231,11 +231,7 @@ async def set_day(console: Console, request: Request, visit: Visit) -> Response:
         )  # fmt: skip
         _recompute(connection, console, visit, "calendar.day_set", now, day=day.isoformat(), kind=kind)
 
-    try:
-        await console.database.write(write)
-    except FormFault as fault:
-        return await _calendar(console, visit, typed=Typed("ngay", str(fault), form))
-    return RedirectResponse(f"{CALENDAR_PATH}?xong=tinh-lai", 303)
+    return await _change(console, visit, "ngay", write)
 
 
 async def remove_day(console: Console, request: Request, visit: Visit) -> Response:
@@ -248,11 +244,7 @@ async def remove_day(console: Console, request: Request, visit: Visit) -> Respon
         queries.remove_calendar_day(connection, department_id=console.department_id, day=day)
         _recompute(connection, console, visit, "calendar.day_removed", now, day=day.isoformat())
 
-    try:
-        await console.database.write(write)
-    except FormFault as fault:
-        return await _calendar(console, visit, typed=Typed("bo", str(fault), form))
-    return RedirectResponse(f"{CALENDAR_PATH}?xong=tinh-lai", 303)
+    return await _change(console, visit, "bo", write)
 
 
 PAGES = (

@@ -53,15 +53,21 @@ def sent(w: World) -> list[Any]:
     return [call for call in server.calls if call.method in {"sendMessage", "answerCallbackQuery"}]
 
 
+async def switched_off(w: World) -> tuple[Any, int]:
+    """Somebody on Telegram who was answered, and their conversation; then the channel is off."""
+    person = w.drivers["telegram"].person()
+    await person.says("menu")
+    await w.answered(person)
+    conversation = (await rows(w.running, OutboxMessage.conversation_id))[0]
+    await switch(w.running, "telegram", SwitchMode.OFF)
+    return person, conversation
+
+
 async def test_off_stores_what_the_messenger_brings_and_answers_later(
     make_settings: MakeSettings, understander
 ) -> None:
     async with world(make_settings, understander, "telegram") as w:
-        person = w.drivers["telegram"].person()
-        await person.says("menu")
-        await w.answered(person)
-        conversation = (await rows(w.running, OutboxMessage.conversation_id))[0]
-        await switch(w.running, "telegram", SwitchMode.OFF)
+        person, conversation = await switched_off(w)
         before = len(sent(w))
         await person.says("menu")
         await person.taps_lost_button("p")
@@ -87,11 +93,7 @@ async def test_what_waits_in_a_channel_that_stays_off_goes_with_its_time(
 ) -> None:
     """Neither what people wrote nor what they were to be told outlives the notice's days; staff see what failed."""
     async with world(make_settings, understander, "telegram") as w:
-        person = w.drivers["telegram"].person()
-        await person.says("menu")
-        await w.answered(person)
-        conversation = (await rows(w.running, OutboxMessage.conversation_id))[0]
-        await switch(w.running, "telegram", SwitchMode.OFF)
+        person, conversation = await switched_off(w)
         greeted = await texts(person)
         await person.says("chuyện riêng của tôi")
         reply = {"body": "Lời cán bộ", "heading": None, "note": None, "choices": []}
