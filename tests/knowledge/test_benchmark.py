@@ -25,9 +25,9 @@ def _key(text: str) -> str:
 def _sets() -> Iterator[Path]:
     for name in ("dev", "test"):  # the messages of ``fit`` are for learning
         yield BENCHMARK / name
-    folder = os.environ.get("EVAL_DIR")
-    if folder:
-        yield Path(folder)
+    folder = Path(os.environ.get("EVAL_DIR") or BENCHMARK.parent.parent / "shared" / "eval")
+    if folder.is_dir():
+        yield folder
 
 
 def _asked() -> set[str]:
@@ -69,6 +69,8 @@ def test_no_line_of_a_set_is_content_lexicon_or_training_example(shipped: Knowle
         "courtesy",
     ):
         texts += _strings(load_yaml(name))
+    for path in (BENCHMARK / "fit").glob("*.jsonl"):
+        texts += [text for line in read_lines(path) for text in line.get("turns") or [line["text"]]]
     texts += [example.text for example in topic_examples(shipped, noise=0.0)]
     texts += [example.text for example in facet_examples(shipped, noise=0.0)]
     found = sorted({text for text in texts if _key(text) in asked})
