@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import numpy as np
 from tqdm import tqdm
 
 from benchmark import scoring
@@ -84,6 +85,28 @@ def _without_bm25(understander: Understander) -> Iterator[None]:
     understander.ranker.weights = weights
 
 
+def _opinions(regressions: float, network: float) -> LeaveOut:
+    """What each of the two kinds of classifier counts; 1 is what it counts beside the other."""
+
+    @contextmanager
+    def apply(understander: Understander) -> Iterator[None]:
+        kept = understander.ranker.trained
+        direct = np.arange(len(kept.scale)) < len(kept.top_bias)
+        factor = np.where(direct, regressions, 1.0).astype(np.float32)
+        changed = replace(
+            kept, scale=kept.scale * factor, bias=kept.bias * factor, top=kept.top * np.float32(network),
+            top_bias=kept.top_bias * np.float32(network),
+        )  # fmt: skip
+        readers = understander.ranker, understander.facets
+        for reader in readers:
+            reader.trained = changed
+        yield
+        for reader in readers:
+            reader.trained = kept
+
+    return apply
+
+
 @contextmanager
 def _without_last_clause(understander: Understander) -> Iterator[None]:
     kept = understander.facets.last_clause
@@ -119,6 +142,8 @@ PARTS: dict[str, LeaveOut] = {
     "regional words": _patched(reading, "_meanings", lambda *_: []),
     "courtesy set aside": _patched(reading, "without_courtesy", list),
     "BM25 over what people say": _without_bm25,
+    "network": _opinions(2.0, 0.0),
+    "regressions": _opinions(0.0, 2.0),
     "classifier for ours or not": _patched(understanding, "outside_features", _no_scope),
     "last clause for the facet": _without_last_clause,
     "the message before, read together": _patched(understanding, "earlier_turns", _not_together),

@@ -2,14 +2,15 @@
 
 Each is fitted on the content and the phrase banks first, then moved a little by the people's messages of
 ``benchmark/fit``. What is fitted on top of the classifiers needs their opinion of messages they have not seen: so the
-second step is also made without a quarter of those messages at a time (``Folds``).
+second step is also made without a quarter of those messages at a time (``Folds``). Beside each stands a network that
+learns all three at once; the two opinions count the same.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from benchmark.train_data import (
     topic_examples,
 )  # fmt: skip
 from benchmark.train_linear import Solution, look_at, make_table, matrix_of, solve
+from benchmark.train_network import Network, Targets, train_network
 from knowledge.base import KnowledgeBase
 from knowledge.classifier import Head, Table, Trained
 from knowledge.leave_one_out import content_hash
@@ -34,12 +36,15 @@ from knowledge.ranking import BARE, OFFTOPIC
 
 FOLDS = 4
 _LEAST = 6
-_MOST_TERMS = 45_000
+_MOST_TERMS = 42_000
 _LINE = 3.0  # what a person's message counts beside a phrase of the content
 _COPY = 1.0
 _TURN = 0.7  # and the last turn of a dialogue
 _NAMED = 0.5  # from this probability on a last turn names its matter itself
 _SAMPLE = 16_000  # texts of the content that keep the second step from forgetting them
+_SHARES = (1.0, 0.6, 0.4)  # of topics, facets and scope in what the network learns
+_STEPS = 7  # of a weight of the network, each way; finer ones change nothing
+_LARGEST = 0.998  # the share of its weights that the steps reach
 
 Numbers = NDArray[np.int64]
 
@@ -66,6 +71,17 @@ class _Task:
     labels: Numbers
     weights: NDArray[np.float32]
     folds: Numbers  # -1 for the content
+
+    def part(self, places: Numbers) -> _Task:
+        """The same of some of the texts."""
+        return replace(
+            self, rows=self.rows[places], labels=self.labels[places], weights=self.weights[places],
+            folds=self.folds[places],
+        )  # fmt: skip
+
+    def without(self, fold: int | None) -> _Task:
+        """The same without the people's messages of a fold."""
+        return self if fold is None else self.part(np.flatnonzero(self.folds != fold))
 
 
 def _log(message: str) -> None:
@@ -96,6 +112,7 @@ def train_classifiers(knowledge: KnowledgeBase) -> tuple[Trained, Folds]:
     )
     table = make_table(features, least=_LEAST)
     matrix = matrix_of(table, features)
+    counts = np.asarray((matrix > 0).sum(axis=0)).ravel()
     _log(
         f"classifiers: {matrix.shape[0]} texts, {matrix.shape[1]} terms, read in {time.perf_counter() - started:.0f} s"
     )
@@ -141,11 +158,11 @@ def train_classifiers(knowledge: KnowledgeBase) -> tuple[Trained, Folds]:
     rng = np.random.default_rng(4)
     sample = np.sort(rng.choice(len(own), size=min(_SAMPLE, len(own)), replace=False, p=weights / weights.sum()))
     topics = _Task(
-        "topics", classes, np.concatenate((sample, np.asarray(rows))),
-        np.concatenate((labels[sample], np.asarray(line_labels))),
-        np.concatenate((np.ones(len(sample)), np.asarray(line_weights))).astype(np.float32),
-        np.concatenate((np.full(len(sample), -1), np.asarray(line_folds))),
+        "topics", classes, np.asarray([*range(len(own)), *rows]), np.asarray([*labels, *line_labels]),
+        np.asarray([*weights, *line_weights], dtype=np.float32), np.asarray([*(-1 for _ in own), *line_folds]),
     )  # fmt: skip
+    moved = topics.part(np.asarray([*sample, *range(len(own), len(topics.rows))]))
+    moved.weights[: len(sample)] = 1.0
 
     # -- whether it is ours ----------------------------------------------------------------------------------------
     inside = [i for i, example in enumerate(own) if example.label != BARE]
@@ -178,40 +195,47 @@ def train_classifiers(knowledge: KnowledgeBase) -> tuple[Trained, Folds]:
         np.asarray([*(-1 for _ in facets), *line_folds]),
     )  # fmt: skip
 
-    def made(left_out: int | None) -> list[Solution]:
+    tasks = (topics, facet_task, scope)
+
+    def made(left_out: int | None) -> Trained:
         found = []
         for task, begin, iterations, decay in (
-            (topics, base, 14, 4e-6), (scope, None, 30, 6e-6), (facet_task, None, 40, 1.2e-5),
+            (moved, base, 30, 4e-6), (facet_task, None, 40, 1.2e-5), (scope, None, 30, 6e-6),
         ):  # fmt: skip
-            keep = np.flatnonzero(task.folds != (-2 if left_out is None else left_out))
+            kept = task.without(left_out)
             found.append(
                 solve(
-                    matrix[task.rows[keep]], task.labels[keep], task.weights[keep], len(task.classes),
-                    iterations=iterations, decay=decay, start=begin, name=task.name,
+                    matrix[kept.rows], kept.labels, kept.weights, len(kept.classes),
+                    iterations=iterations, decay=decay, start=begin, name=kept.name,
                 )
             )  # fmt: skip
-        return found
+        wanted = [
+            Targets(kept.rows, kept.labels, kept.weights, len(kept.classes), share)
+            for kept, share in zip([task.without(left_out) for task in tasks], _SHARES, strict=True)
+        ]
+        network = train_network(matrix, wanted, name="all" if left_out is None else f"fold {left_out}")
+        return _pack(table, counts, tasks, found, network, content_hash(knowledge))
 
-    tasks = (topics, facet_task, scope)
-    digest = content_hash(knowledge)
-
-    def packed(solutions: Sequence[Solution]) -> Trained:
-        return _pack(table, tasks, (solutions[0], solutions[2], solutions[1]), digest)
-
-    final = packed(made(None))
+    final = made(None)
     _log(f"classifiers: fitted, {time.perf_counter() - started:.0f} s")
-    folds = Folds(tuple(packed(made(fold)) for fold in range(FOLDS)))
+    folds = Folds(tuple(made(fold) for fold in range(FOLDS)))
     _log(f"classifiers: folds fitted, {time.perf_counter() - started:.0f} s")
     return final, folds
 
 
-def _pack(table: Table, tasks: Sequence[_Task], solutions: Sequence[Solution], digest: str) -> Trained:
+def _pack(
+    table: Table, counts: Numbers, tasks: Sequence[_Task], solutions: Sequence[Solution], network: Network, digest: str
+) -> Trained:
     """All classifiers in one matrix of 8-bit steps, with the terms that weigh most."""
-    dense = np.concatenate([solution.weights for solution in solutions], axis=1)
-    strength = np.linalg.norm(dense, axis=1) * np.sqrt(table.idf)
+    direct = np.concatenate([solution.weights for solution in solutions], axis=1)
+    strength = np.linalg.norm(direct, axis=1) * np.sqrt(table.idf)
+    felt = np.linalg.norm(network.first, axis=1) * np.sqrt(counts)
+    strength = strength / strength.mean() + felt / felt.mean()
     keep = np.sort(np.argsort(-strength, kind="stable")[:_MOST_TERMS])
-    dense = dense[keep]
-    scale = np.maximum(np.abs(dense).max(axis=0), 1e-9) / 127
+    direct, hidden = direct[keep], network.first[keep]
+    scale = np.maximum(np.abs(direct).max(axis=0), 1e-9) / 127
+    hidden_scale = np.maximum(np.quantile(np.abs(hidden), _LARGEST, axis=0), 1e-9) / _STEPS
+    steps = np.clip(np.rint(hidden / hidden_scale), -_STEPS, _STEPS)
     heads, start = {}, 0
     for task in tasks:
         heads[task.name] = Head(task.classes, start)
@@ -222,9 +246,10 @@ def _pack(table: Table, tasks: Sequence[_Task], solutions: Sequence[Solution], d
         table=Table(
             table.codes[keep[:words]], table.characters[keep[words:] - len(table.codes)], table.idf[keep]
         ),
-        weights=np.rint(dense / scale).astype(np.int8), scale=scale.astype(np.float32),
-        bias=np.concatenate([solution.bias for solution in solutions]).astype(np.float32), fitted={},
-        content_hash=digest,
+        weights=np.concatenate((np.rint(direct / scale), steps), axis=1).astype(np.int8),
+        scale=np.concatenate((scale, hidden_scale)).astype(np.float32),
+        bias=np.concatenate([*(solution.bias for solution in solutions), network.first_bias]).astype(np.float32),
+        top=network.top, top_bias=network.top_bias, fitted={}, content_hash=digest,
     )  # fmt: skip
 
 

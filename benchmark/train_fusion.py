@@ -28,7 +28,7 @@ _OUTSIDE_WEIGHT = 2.0  # a refused message beside a question: fit holds five que
 _OUTSIDE_IN_CALIBRATION = 0.1
 # on probabilities, so that they hold for other weights; the best are a wide plain, and of it these answer most while
 # enough of what is not ours is refused
-THRESHOLDS = {"answer": 0.4, "outside": 0.42, "clarify": 0.12}
+THRESHOLDS = {"answer": 0.4, "outside": 0.36, "clarify": 0.12}
 
 
 def evidence_of(rankers: Sequence[Ranker], lines: Sequence[Line]) -> list[Evidence]:

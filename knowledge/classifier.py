@@ -1,6 +1,7 @@
-"""Linear classifiers trained by ``make train`` and run here from plain arrays: no training library in the service.
+"""Classifiers trained by ``make train`` and run here from plain arrays: no training library in the service.
 
-They share one table of features, so that a message is looked up once for its topic, its facet and whether it is ours.
+A regression and a small network give two opinions, and their mean counts. All share one table of features, so that a
+message is looked up once for its topic, its facet and whether it is ours.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class Head:
 class Trained:
     """All trained classifiers, the parameters fitted with them, and the hash of the content they were trained on.
 
-    ``weights`` are features × columns in 8-bit steps of ``scale`` per column.
+    ``weights`` are features × columns in 8-bit steps of ``scale`` per column: the columns of the heads, then those of
+    the hidden layer of the network, which ``top`` (hidden × columns of the heads) turns into scores of its own.
     """
 
     heads: dict[str, Head]
@@ -73,13 +75,17 @@ class Trained:
     weights: NDArray[np.int8]
     scale: Floats
     bias: Floats
+    top: Floats
+    top_bias: Floats
     fitted: dict[str, Any]
     content_hash: str | None
 
     def scores(self, features: Features) -> Floats:
         """One unnormalised log-probability a column."""
         rows, values = self.table.vector(features)
-        result: Floats = (values @ self.weights.take(rows, axis=0).astype(np.float32)) * self.scale + self.bias
+        sums = (values @ self.weights.take(rows, axis=0).astype(np.float32)) * self.scale + self.bias
+        direct, hidden = sums[: len(self.top_bias)], sums[len(self.top_bias) :]
+        result: Floats = (direct + np.maximum(hidden, 0.0) @ self.top + self.top_bias) / 2
         return result
 
     def without_classifiers(self) -> Trained:
@@ -97,7 +103,8 @@ def log_softmax(scores: Floats) -> Floats:
 def untrained() -> Trained:
     """No classifiers at all."""
     none, flat = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
-    return Trained({}, Table(none, none, flat), np.zeros((0, 0), dtype=np.int8), flat, flat, {}, None)
+    empty = np.zeros((0, 0), dtype=np.float32)
+    return Trained({}, Table(none, none, flat), empty.astype(np.int8), flat, flat, empty, flat, {}, None)
 
 
 def save_trained(path: Path, trained: Trained) -> None:
@@ -118,6 +125,8 @@ def save_trained(path: Path, trained: Trained) -> None:
         "weights": trained.weights[rows],
         "scale": trained.scale.astype(np.float32),
         "bias": trained.bias.astype(np.float32),
+        "top": trained.top.astype(np.float16),
+        "top_bias": trained.top_bias.astype(np.float32),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **arrays)
@@ -128,7 +137,7 @@ def read_trained(path: Path) -> Trained:
     if not path.exists():
         return untrained()
     with np.load(path) as arrays:
-        if "characters" not in arrays:
+        if "top" not in arrays:
             return untrained()
         head = json.loads(arrays["head"].tobytes())
         codes = _codes(arrays["terms"].tobytes().decode().split("\n"))
@@ -138,6 +147,7 @@ def read_trained(path: Path) -> Trained:
         return Trained(
             heads={name: Head(tuple(classes), start) for name, (start, classes) in head["heads"].items()},
             table=table, weights=arrays["weights"][rows], scale=arrays["scale"], bias=arrays["bias"],
+            top=arrays["top"].astype(np.float32), top_bias=arrays["top_bias"],
             fitted=head["fitted"], content_hash=head["content_hash"],
         )  # fmt: skip
 

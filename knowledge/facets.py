@@ -17,7 +17,7 @@ class FacetReader:
     """The trained facet classifier, with the last clause heard once more."""
 
     def __init__(self, trained: Trained) -> None:
-        self._trained = trained
+        self.trained = trained
         self._head = trained.heads.get("facets")
         fitted = trained.fitted.get("facets", {})
         self._bias = np.asarray(
@@ -32,7 +32,7 @@ class FacetReader:
         scores = evidence.scores[self._head.columns]
         asking = [clause for clause in evidence.reading.clauses if len(clause) >= _LEAST_CLAUSE]
         if len(asking) > 1:
-            last = self._trained.scores(features_of(asking[-1]))[self._head.columns]
+            last = self.trained.scores(features_of(asking[-1]))[self._head.columns]
             scores = (1 - self.last_clause) * scores + self.last_clause * last
         logs = log_softmax(scores + self._bias)
         return {facet: float(value) for facet, value in zip(self._head.classes, logs, strict=True)}

@@ -131,7 +131,7 @@ def _speller() -> Speller:
 
 
 def forget_readings() -> None:
-    """Drop what was cached of an older language model; only the training writes a new one while it runs."""
+    """Drop what was cached; for the ablation, which reads the same messages without one part after the other."""
     load_language.cache_clear()
     _speller.cache_clear()
     read.cache_clear()
