@@ -53,9 +53,9 @@ from db.queries import departments, operations
 from desk import retention as desk_retention
 from handlers.context import DepartmentProfile
 from knowledge.loader import load_content
-from staff.access import ZaloPairing
 from staff.app import staff_routes
 from staff.windows import Window
+from staff.zalo_pairing import ZaloPairing
 
 log = structlog.get_logger()
 

@@ -27,7 +27,7 @@ from bot.channels.base import Channel, FetchingChannel
 from bot.errors import ChannelError
 from db.engine import Database
 from db.queries import request_files
-from desk.files import SIZE_LIMIT, blob_path
+from desk.files import SIZE_LIMIT, SMALL, blob_path, thumbnail_path
 from handlers.messages import SentFile
 from knowledge.text import fold
 
@@ -37,6 +37,7 @@ PIXELS_LIMIT = 50_000_000
 SIDE_LIMIT = 4000
 UNPACKED_LIMIT = 200 * 1024 * 1024
 JPEG_QUALITY = 85
+THUMBNAIL_SIDE = 192  # a list shows it at half of that, and screens are twice as fine
 AT_ONCE = 2  # images decoded at the same time: each takes a core and up to 200 MB
 ORPHAN_AGE = dt.timedelta(days=1)
 CARD_RATIO = 85.6 / 53.98  # ISO 7810 ID-1
@@ -146,6 +147,7 @@ def _keep(file: Incoming, folder: Path, name: str | None) -> SentFile:
         digest = _store(path, folder)
     finally:
         path.unlink(missing_ok=True)
+        path.with_suffix(SMALL).unlink(missing_ok=True)
     return SentFile(
         name=name, content_hash=digest, kind=judged.kind, media_type=judged.media_type, size=size,
         is_reencoded=is_reencoded, may_be_identity_card=is_card,
@@ -153,7 +155,7 @@ def _keep(file: Incoming, folder: Path, name: str | None) -> SentFile:
 
 
 def _store(path: Path, folder: Path) -> str:
-    """Make it durable under the hash of its content, which is returned."""
+    """Make it durable under the hash of its content, which is returned; its small picture, if it has one, follows."""
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
         os.fsync(content.fileno())
@@ -161,6 +163,8 @@ def _store(path: Path, folder: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     path.replace(target)
     os.utime(target)  # a sweep leaves alone what has just come, also when the same content lay there before
+    if (small := path.with_suffix(SMALL)).exists():
+        small.replace(thumbnail_path(folder, digest))
     return digest
 
 
@@ -261,7 +265,10 @@ def _office_type(path: Path) -> str:
 
 
 def _reencode(path: Path, name: str | None) -> tuple[Path, Judged, bool]:
-    """The picture alone, upright, in a file of its own; and whether it may show an identity card."""
+    """The picture alone, upright, in a file of its own; and whether it may show an identity card.
+
+    A small one, always a JPEG, lies beside it.
+    """
     target = path.with_suffix(".image")
     try:
         with warnings.catch_warnings():
@@ -272,6 +279,7 @@ def _reencode(path: Path, name: str | None) -> tuple[Path, Judged, bool]:
                 picture = ImageOps.exif_transpose(opened)
                 has_alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
                 picture = picture.convert("RGBA" if has_alpha else "RGB")
+                picture.info.clear()  # a comment in it would be written again
     except FileRefused:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError, ValueError,
@@ -279,11 +287,23 @@ def _reencode(path: Path, name: str | None) -> tuple[Path, Judged, bool]:
         raise FileRefused("broken") from None
     picture.thumbnail((SIDE_LIMIT, SIDE_LIMIT))
     is_card = _named_like_a_card(name) or looks_like_a_card(picture)
-    if has_alpha:
-        picture.save(target, "PNG")
-        return target, Judged("photo", "image/png"), is_card
-    picture.save(target, "JPEG", quality=JPEG_QUALITY)
-    return target, Judged("photo", "image/jpeg"), is_card
+    kind = "PNG" if has_alpha else "JPEG"
+    picture.save(target, kind, quality=JPEG_QUALITY)
+    _save_thumbnail(picture, target.with_suffix(SMALL))
+    return target, Judged("photo", f"image/{kind.lower()}"), is_card
+
+
+def _save_thumbnail(picture: Image.Image, target: Path) -> None:
+    """Shrinks ``picture`` itself; what can be seen through becomes white."""
+    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    if picture.mode == "RGBA":
+        paper = Image.new("RGB", picture.size, "white")
+        paper.paste(picture, mask=picture)
+        picture = paper
+    with target.open("wb") as content:
+        picture.save(content, "JPEG", quality=JPEG_QUALITY)
+        content.flush()
+        os.fsync(content.fileno())
 
 
 def _named_like_a_card(name: str | None) -> bool:
@@ -323,11 +343,11 @@ def _has_card_shape(width: int, height: int, tolerance: float) -> bool:
 
 
 async def sweep_orphans(database: Database, folder: Path) -> int:
-    """Delete content that came more than a day ago and that no row took; returns how much went."""
+    """Delete files that came more than a day ago and whose content no row took; returns how many went."""
     old = await asyncio.to_thread(_old_blobs, folder, time.time() - ORPHAN_AGE.total_seconds())
     gone = 0
     for path in old:
-        digest = path.name
+        digest = path.stem
         known = await database.read(lambda c, d=digest: request_files.is_known(c, d))  # type: ignore[misc]
         if not known:
             await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -342,6 +362,5 @@ def _old_blobs(folder: Path, before: float) -> list[Path]:
     for part in parts:
         if part.stat().st_mtime < before:
             part.unlink(missing_ok=True)
-    return [
-        path for path in folder.glob("[0-9a-f][0-9a-f]/*") if len(path.name) == 64 and path.stat().st_mtime < before
-    ]
+    kept = [path for path in folder.glob("[0-9a-f][0-9a-f]/*") if len(path.stem) == 64 and path.suffix in ("", SMALL)]
+    return [path for path in kept if path.stat().st_mtime < before]

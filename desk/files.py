@@ -17,6 +17,7 @@ from desk.text import clean_line
 COUNT_LIMIT = 10
 SIZE_LIMIT = 10 * 1024 * 1024
 _HASH = re.compile(r"[0-9a-f]{64}")
+SMALL = ".small"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ def blob_path(folder: Path, content_hash: str) -> Path:
     if not _HASH.fullmatch(content_hash):
         raise ValueError("not a content hash")
     return folder / content_hash[:2] / content_hash
+
+
+def thumbnail_path(folder: Path, content_hash: str) -> Path:
+    """Where the small JPEG of a picture lies: beside the picture, under the same hash.
+
+    Raises:
+        ValueError: Not a hash.
+    """
+    return blob_path(folder, content_hash).with_suffix(SMALL)
 
 
 def add(

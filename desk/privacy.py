@@ -8,7 +8,6 @@ within them: the stricter reading of what the decree leaves open.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,7 +173,7 @@ def _audit(
 ) -> None:  # fmt: skip
     operations.audit(
         connection, department_id=desk.department_id, action=f"privacy.{action}", now=now,
-        staff_member_id=actor.staff_member_id, task_id=task_id, right=right, **details,
+        staff_member_id=actor.staff_member_id, actor=str(actor.who), task_id=task_id, right=right, **details,
     )  # fmt: skip
 
 
@@ -213,6 +212,20 @@ def collect(connection: Connection, desk: Desk, *, conversation_id: int) -> dict
             for row in privacy.tasks_of(connection, conversation_id)
         ],
     }  # fmt: skip
+
+
+def read_for_task(
+    connection: Connection, desk: Desk, *, task: Row[Any], actor: Actor, now: dt.datetime
+) -> dict[str, Any] | None:
+    """What ``collect`` gives about the person of a task, for a member of the staff: the log says who read it when.
+
+    None where the person was erased: then nothing was read.
+    """
+    if task.conversation_id is None:
+        return None
+    held = collect(connection, desk, conversation_id=task.conversation_id)
+    _audit(connection, desk, "read", task.id, task.right, actor, now)
+    return held
 
 
 def _shown(connection: Connection, row: Row[Any]) -> dict[str, Any]:
@@ -268,7 +281,7 @@ def erase(
     if codes:
         raise OpenRequestsRemain(codes)
     ids = privacy.closed_request_ids(connection, conversation_id)
-    files = sum(forget_request(connection, desk, request_id, now=now) for request_id in ids)
+    files = sum(forget_request(connection, request_id, now=now) for request_id in ids)
     draft = draft_queries.find_draft(connection, conversation_id)
     if draft is not None:
         draft_queries.delete_draft(connection, draft.id, now=now)
@@ -287,9 +300,8 @@ def erase(
     return Erased(len(ids), files, rows)
 
 
-def forget_request(connection: Connection, desk: Desk, request_id: int, *, now: dt.datetime) -> int:
+def forget_request(connection: Connection, request_id: int, *, now: dt.datetime) -> int:
     """Take a request's person out of it, its files and the search; returns how many files go."""
-    del desk
     files = request_files.remove_files(connection, request_id=request_id, now=now)
     request_search.clear_words(connection, request_id)
     draft_queries.delete_links(connection, request_id=request_id)
@@ -304,8 +316,3 @@ def keep_consents(connection: Connection, desk: Desk, conversation_id: int, *, n
     keys = [str(row.id) for row in privacy.consents_of(connection, conversation_id)]
     until = now + dt.timedelta(days=desk.periods.consent)
     operations.move_jobs(connection, kind="desk_consent", keys=keys, due_at=until)
-
-
-def list_open(connection: Connection, desk: Desk) -> Sequence[Row[Any]]:
-    """The open tasks, the most urgent first."""
-    return privacy.list_tasks(connection, department_id=desk.department_id)

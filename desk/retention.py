@@ -22,7 +22,7 @@ from db.queries import conversations, drafts, operations, privacy, request_files
 from desk import handover, notices, timers
 from desk.actions import AUTO_CLOSE_DAYS
 from desk.errors import TransitionRefused
-from desk.files import blob_path
+from desk.files import blob_path, thumbnail_path
 from desk.privacy import forget_request, keep_consents
 from desk.settings import Desk, Periods, load_desk
 from desk.states import ENDED
@@ -77,7 +77,7 @@ def _request(connection: Connection, desk: Desk, job: Row[Any], now: dt.datetime
     """Everything about the person in an ended request."""
     row, again = _ended(connection, desk, job, now, desk.periods.request)
     if row is not None:
-        forget_request(connection, desk, row.id, now=now)
+        forget_request(connection, row.id, now=now)
         if row.conversation_id is not None:
             keep_consents(connection, desk, row.conversation_id, now=now)
         operations.audit(
@@ -167,7 +167,7 @@ async def sweep_blobs(database: Database, folder: Path, *, min_age_s: float = BL
 
 
 def delete_blobs(folder: Path, hashes: Sequence[str], *, min_age_s: float = BLOB_MIN_AGE_S) -> list[str]:
-    """Delete content that no row needs; returns what the disk holds no more.
+    """Delete content that no row needs, with its small picture; returns what the disk holds no more.
 
     Content stored within the last hour is left: its row may be about to be written.
     """
@@ -177,8 +177,9 @@ def delete_blobs(folder: Path, hashes: Sequence[str], *, min_age_s: float = BLOB
         try:
             if time.time() - path.stat().st_mtime < min_age_s:
                 continue
-            path.unlink()
         except FileNotFoundError:
             pass
+        thumbnail_path(folder, content_hash).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         gone.append(content_hash)
     return gone

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.ranking import BARE, OFFTOPIC, SIGNALS, Ranking
+from knowledge.ranking import BARE, OFFTOPIC, SIGNALS, Ranking, reference_class
 from knowledge.reading import Reading
 
 if TYPE_CHECKING:
@@ -54,9 +54,22 @@ def explain(
     return found
 
 
-def explain_in_words(understanding: Understanding, labels: Mapping[str, str]) -> list[str]:
-    """The same as sentences, one a line. ``labels`` names topics and referral cards (``ref:…``)."""
-    data = understanding.explain
+def class_names(topics: Mapping[str, str], cards: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    """What an explanation calls topics (name by id) and referral cards (id, title, agency), by class."""
+    return {**topics, **{reference_class(card): f"{title} ({agency})" for card, title, agency in cards}}
+
+
+def explain_in_words(understanding: Understanding, names: Mapping[str, str]) -> list[str]:
+    """The explanation as sentences, one a line, the decision last. ``names`` as ``class_names`` gives them."""
+    return [*reading_in_words(understanding.explain, names), _verdict(understanding, names)]
+
+
+def reading_in_words(data: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """What was read as what and which matters were nearest, one a line, of what ``explain`` gave for the log.
+
+    Raises:
+        TypeError, ValueError: It is of another release and has another shape.
+    """
     lines = [f"Đọc là: {data.get('read') or '(không có từ nào mang nghĩa)'}"]
     for kind, before, after in data.get("steps", []):
         lines.append(f"  {kind}: «{before}» → «{after}»")
@@ -65,20 +78,25 @@ def explain_in_words(understanding: Understanding, labels: Mapping[str, str]) ->
     if number := data.get("number"):
         lines.append(f"Nhận ra số hiệu văn bản: «{number}»")
     for label, probability, parts in data.get("classes", []):
-        name = labels.get(label) or _OTHER_CLASSES.get(label, label)
+        name = _name_of(label, names)
         shares = ", ".join(
             f"{_SIGNAL_NAMES[signal]} {part:+.1f}"
             for signal, part in zip(SIGNALS, parts, strict=True)
             if abs(part) >= 0.1
         )
         lines.append(f"  {probability:>6.1%}  {name}" + (f"  ({shares})" if shares else ""))
-    lines.append(_verdict(understanding, labels))
     return lines
 
 
-def _verdict(understanding: Understanding, labels: Mapping[str, str]) -> str:
+def _name_of(label: str, names: Mapping[str, str]) -> str:
+    if found := names.get(label) or _OTHER_CLASSES.get(label):
+        return found
+    return "việc của cơ quan khác" if label.startswith(reference_class("")) else label  # of a card there is no more
+
+
+def _verdict(understanding: Understanding, names: Mapping[str, str]) -> str:
     sure = f"{understanding.confidence:.0%}"
-    topic = labels.get(understanding.topic or "", understanding.topic or "")
+    topic = names.get(understanding.topic or "", understanding.topic or "")
     match understanding.outcome:
         case "answer":
             text = f"Trả lời: mục «{understanding.article}», chủ đề «{topic}», chắc khoảng {sure}."
@@ -94,7 +112,7 @@ def _verdict(understanding: Understanding, labels: Mapping[str, str]) -> str:
             return f"Nội dung nhạy cảm ({kind}): trả lời bằng câu định sẵn."
         case _:
             if understanding.referral:
-                card = labels.get(f"ref:{understanding.referral}", understanding.referral)
+                card = names.get(reference_class(understanding.referral), understanding.referral)
                 return f"Không trả lời: việc của cơ quan khác – {card}."
             if understanding.document is not None:
                 return "Không trả lời: số hiệu này không có trong danh mục văn bản."

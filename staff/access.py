@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,12 +24,14 @@ from db.engine import Database
 from db.models import StaffRole
 from db.queries import departments
 from db.queries import staff as queries
+from staff.forms import read_form
 from staff.kept import FIELD, Kept, open_kept
 from staff.passwords import Hashing
-from staff.rendering import render, render_problem
+from staff.rendering import problem_words, render, render_problem
 from staff.second_factor import Step, missing_step
 from staff.signing import Signer, token_hash
 from staff.windows import Window
+from staff.zalo_pairing import ZaloPairing
 
 log = structlog.get_logger()
 
@@ -38,11 +39,11 @@ SESSION_LIFE = dt.timedelta(hours=12)
 SESSION_IDLE = dt.timedelta(hours=2)
 COOKIE_LIFE = dt.timedelta(days=7)  # outlives its session, so that a form sent too late is known to be ours
 TOUCH_EVERY = dt.timedelta(minutes=1)
-FORM_LIMIT = 64_000
-FORM_FIELDS = 100
 NAME_LIFE_S = 2.0
+STOP_ASKING = 286  # to htmx: ask no more
 SIGN_IN_PATH = "/staff/dang-nhap"
 HOME_PATH = "/staff/"
+QUEUE_PATH = "/staff/yeu-cau"
 STEP_PATHS: Mapping[Step, str] = {Step.CODE: "/staff/xac-nhan", Step.ENROL: "/staff/hai-lop"}
 
 
@@ -70,6 +71,7 @@ class Right(StrEnum):
 
 
 OVERSEERS = frozenset({StaffRole.ADMINISTRATOR, StaffRole.MANAGER, StaffRole.AUDITOR})
+DESK_ROLES = frozenset({StaffRole.OFFICER, StaffRole.MANAGER})  # requests are their day's work
 ROLES: dict[Right, frozenset[StaffRole]] = {
     Right.HALF_SIGNED_IN: frozenset(StaffRole),
     Right.SIGNED_IN: frozenset(StaffRole),
@@ -110,6 +112,11 @@ class Member:
         """Whether the role has the right."""
         return self.role in ROLES[right]
 
+    @property
+    def home(self) -> str:
+        """Where the member's work begins: at the queue, or at the overview."""
+        return QUEUE_PATH if self.role in DESK_ROLES else HOME_PATH
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -129,28 +136,6 @@ class Visit:
         """The member on a page that asks for one."""
         assert self.member is not None
         return self.member
-
-
-class ZaloPairing(Protocol):
-    """How the Official Account gets new tokens; whoever runs the channel knows."""
-
-    @property
-    def oa_id(self) -> str:
-        """The Official Account's id."""
-        ...
-
-    @property
-    def has_callback(self) -> bool:
-        """Whether Zalo can send the administrator back: our outside address is known."""
-        ...
-
-    async def consent_link(self) -> str:
-        """A link to Zalo's consent page, good for half an hour."""
-        ...
-
-    async def paste(self, access_token: str | None, refresh_token: str | None) -> None:
-        """Take in a pair copied from the developer console."""
-        ...
 
 
 @dataclass
@@ -215,18 +200,20 @@ class Console:
             **values,
         )  # fmt: skip
 
+    async def problem(self, key: str, visit: Visit, *, status: int) -> Response:
+        """What went wrong and the way back, below the head of whoever is signed in."""
+        return await self.page("problem.html", visit, status=status, **problem_words(key))
+
 
 Handler = Callable[[Console, Request, Visit], Awaitable[Response]]
-
-
-STOP_ASKING = 286
 
 
 @dataclass(frozen=True)
 class Page:
     """One row of the table of pages. A ``POST`` changes something and needs the form token; a ``GET`` never does.
 
-    ``is_background``: an open page asks for it by itself, which does not keep a session alive.
+    ``is_background``: an open page asks for it by itself, which does not keep a session alive. Without one, or before
+    the second step, it gets nothing and the word to ask no more: the next click leads to where one signs in.
     """
 
     method: str
@@ -238,22 +225,40 @@ class Page:
 
 def route(console: Console, page: Page) -> Route:
     """A page behind the gate."""
+    return _guarded(page.path, page.method, lambda request: _enter(console, page, request))
+
+
+def missing_route(console: Console) -> Route:
+    """What no page has: said below their head to those who are signed in, and to strangers without anything."""
 
     async def enter(request: Request) -> Response:
+        session = request.cookies.get(console.session_cookie, "")
+        found = await _who(console, session, touch=False) if session else None
+        if found is None:
+            return render_problem("missing", 404)
+        return await console.problem("missing", _visit(console, session, *found), status=404)
+
+    return _guarded("/staff/{rest:path}", "GET", enter)
+
+
+def _guarded(path: str, method: str, enter: Callable[[Request], Awaitable[Response]]) -> Route:
+    """A route whose failures are said calmly."""
+
+    async def answer(request: Request) -> Response:
         try:
-            response = await _enter(console, page, request)
+            response = await enter(request)
         except ClientDisconnect:
             response = Response(status_code=400)
         except (SQLAlchemyError, OSError) as error:
-            log.warning("console_unavailable", page=page.path, error=type(error).__name__)
+            log.warning("console_unavailable", page=path, error=type(error).__name__)
             response = render_problem("away", 503)
         except Exception:
-            log.exception("console_failed", page=page.path)  # the template of the path: a real one may be a secret
+            log.exception("console_failed", page=path)  # the template of the path: a real one may be a secret
             response = render_problem("failure", 500)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
-    return Route(page.path, enter, methods=[page.method])
+    return Route(path, answer, methods=[method])
 
 
 async def _enter(console: Console, page: Page, request: Request) -> Response:
@@ -262,27 +267,26 @@ async def _enter(console: Console, page: Page, request: Request) -> Response:
     session = request.cookies.get(console.session_cookie, "")
     found = await _who(console, session, touch=not page.is_background) if session else None
     if found is None:
-        return await _turn_away(console, page, request, session)
+        return _stop_asking() if page.is_background else await _turn_away(console, page, request, session)
     member, step = found
     if step is not None and page.right is not Right.HALF_SIGNED_IN:
-        return _to_step(step, page, request)
-    visit = Visit(member, console.signer.digest("form", session), token_hash(session), step=step)
+        return _stop_asking() if page.is_background else _to_step(step, page, request)
+    visit = _visit(console, session, member, step)
     if page.method != "GET":
         visit = replace(visit, form=await read_form(request))
         if not _is_our_form(console, request, visit.form, session):
             return await _refuse_form(console, request, visit)
     if not member.may(page.right):
-        return render_problem("role", 403)
+        return await console.problem("role", visit, status=403)
     return await page.handler(console, request, visit)
 
 
-async def _turn_away(console: Console, page: Page, request: Request, session: str) -> Response:
-    """To the sign-in. What was typed into a form whose session has ended goes along.
+def _visit(console: Console, session: str, member: Member, step: Step | None) -> Visit:
+    return Visit(member, console.signer.digest("form", session), token_hash(session), step=step)
 
-    What a page asks by itself gets nothing and the word to ask no more (286, of htmx); the next click leads there.
-    """
-    if page.is_background:
-        return Response(status_code=STOP_ASKING)
+
+async def _turn_away(console: Console, page: Page, request: Request, session: str) -> Response:
+    """To the sign-in. What was typed into a form whose session has ended goes along."""
     if page.method == "GET":
         return RedirectResponse(f"{SIGN_IN_PATH}?tiep={quote(_path_of(request), safe='')}", 303)
     form = await read_form(request) if session else {}
@@ -295,6 +299,10 @@ async def _turn_away(console: Console, page: Page, request: Request, session: st
         if kept is not None:
             return await console.ask_again(console, request, kept)
     return RedirectResponse(SIGN_IN_PATH, 303)
+
+
+def _stop_asking() -> Response:
+    return Response(status_code=STOP_ASKING)
 
 
 def _to_step(step: Step, page: Page, request: Request) -> Response:
@@ -310,7 +318,7 @@ async def _refuse_form(console: Console, request: Request, visit: Visit) -> Resp
     """
     kept = Kept.of(request.url.path, visit.form, visit.signed_in.id)
     if kept is None or visit.step is not None or request.headers.get("sec-fetch-site") != "same-origin":
-        return render_problem("form", 403)
+        return await console.problem("form", visit, status=403)
     return await console.page("kept.html", visit, status=403, kept=kept, is_old=True)
 
 
@@ -361,21 +369,6 @@ def _is_same_site(console: Console, request: Request) -> bool:
     return origin is None or urlsplit(origin).netloc in {request.headers.get("host"), console.public_host}
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a posted form; of one that is too large or no form at all, nothing."""
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return {}
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_LIMIT:
-            return {}
-    try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS))
-    except ValueError:
-        return {}
-
-
 def _path_of(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
@@ -385,3 +378,9 @@ def safe_return(path: str) -> str:
     parts = urlsplit(path)
     ours = path.startswith(HOME_PATH) and not parts.scheme and not parts.netloc and "\\" not in path
     return path if ours and parts.path != SIGN_IN_PATH and path.isprintable() else HOME_PATH
+
+
+def landing(member: Member, path: str) -> str:
+    """Where a member goes who wanted ``path``; whoever wanted nothing else than in, to where their work begins."""
+    path = safe_return(path)
+    return member.home if path == HOME_PATH else path

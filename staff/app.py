@@ -25,7 +25,7 @@ from staff import (
     working_time,
 )
 from staff import channels as channel_pages
-from staff.access import HOME_PATH, SIGN_IN_PATH, Console, Page, Right, ZaloPairing, route
+from staff.access import HOME_PATH, QUEUE_PATH, SIGN_IN_PATH, Console, Page, Right, missing_route, route
 from staff.account_page import (
     change_password,
     remove_second_factor,
@@ -37,16 +37,17 @@ from staff.accounts import LINK_PATH
 from staff.bulk_assign import BULK_PATH, assign_chosen
 from staff.canned import CANNED_PATH, remove_canned, save_canned, show_canned
 from staff.questions import show_overview, show_question
-from staff.queue import NEWS_PATH, QUEUE_PATH, show_queue
+from staff.queue import NEWS_PATH, show_queue
 from staff.queue_news import tell_news
-from staff.rendering import STATIC, render_problem
+from staff.rendering import STATIC
 from staff.request_actions import ACTIONS, REQUEST_PATH, handler_of
-from staff.request_page import send_file, show_request
+from staff.request_page import send_file, send_thumbnail, show_request
 from staff.second_step import ACCOUNT_PATH, check_code, enrol, show_code, show_enrol
 from staff.sessions import CODE_PATH, ENROL_PATH
 from staff.sign_in import ask_again, show_link, show_sign_in, sign_in, sign_out, use_link
 from staff.signing import Signer
 from staff.windows import Window
+from staff.zalo_pairing import ZaloPairing
 
 PAGES = (
     Page("GET", SIGN_IN_PATH, show_sign_in, Right.ANYBODY),
@@ -71,6 +72,7 @@ PAGES = (
     Page("POST", BULK_PATH, assign_chosen, Right.WORK_ON_REQUESTS),
     Page("GET", REQUEST_PATH, show_request, Right.SEE_REQUESTS),
     Page("GET", REQUEST_PATH + "/tep/{file_id:int}", send_file, Right.SEE_REQUESTS),
+    Page("GET", REQUEST_PATH + "/tep/{file_id:int}/nho", send_thumbnail, Right.SEE_REQUESTS),
     *(Page("POST", f"{REQUEST_PATH}/{form.slug}", handler_of(form), Right.WORK_ON_REQUESTS) for form in ACTIONS),
     Page("GET", CANNED_PATH, show_canned, Right.KEEP_CANNED),
     Page("POST", CANNED_PATH, save_canned, Right.KEEP_CANNED),
@@ -116,7 +118,7 @@ def staff_routes(
         Mount("/staff/static", StaticFiles(directory=STATIC), name="staff-static"),
         *(route(console, page) for page in PAGES),
         *(Route(path, _only_post, methods=["GET"]) for path in only_post()),
-        Route("/staff/{rest:path}", _missing, methods=["GET"]),
+        missing_route(console),
     ]
 
 
@@ -134,8 +136,3 @@ async def _only_post(request: Request) -> Response:
 async def _home(request: Request) -> Response:
     del request
     return RedirectResponse(HOME_PATH, 308)
-
-
-async def _missing(request: Request) -> Response:
-    del request
-    return render_problem("missing", 404)

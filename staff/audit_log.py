@@ -39,7 +39,7 @@ COLUMNS = ("time", "who", "login", "what", "details")
 # what a detail's value is a code of
 _FAMILIES = {
     "from_status": "status", "to_status": "status", "priority": "priority", "role": "role", "role_before": "role",
-    "channel": "channel", "kind": "day", "mode": "mode", "before": "mode", "actor": "actor",
+    "channel": "channel", "kind": "day", "mode": "mode", "before": "mode",
     "right": "data_right",
 }  # fmt: skip
 
@@ -107,11 +107,14 @@ def read_names(connection: Connection, *, department_id: int) -> Names:
 
 
 def details_of(row: Row[Any], names: Names) -> list[tuple[str, str]]:
-    """What an event says beside who and what, label by label; empty ones are left out."""
+    """What an event says beside who and what, label by label; empty ones, and a status that stayed, are left out."""
+    told, hidden = row.details, {"actor"}  # said by ``who``
+    if told.get("from_status") == told.get("to_status"):
+        hidden |= {"from_status", "to_status"}
     return [
         (name_of("detail", key), _show(key, value, names))
-        for key, value in row.details.items()
-        if value not in (None, "", [], {})
+        for key, value in told.items()
+        if value not in (None, "", [], {}) and key not in hidden
     ]
 
 

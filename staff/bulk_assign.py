@@ -15,8 +15,8 @@ from desk.change import Actor
 from desk.codes import find_code
 from desk.errors import DeskError
 from desk.settings import load_desk
-from staff.access import Console, Visit, safe_return
-from staff.queue import ASSIGNED, LEFT, QUEUE_PATH
+from staff.access import QUEUE_PATH, Console, Visit, safe_return
+from staff.queue import ASSIGNED, LEFT
 from staff.request_actions import Submitted
 from staff.request_page import read_viewer
 

@@ -136,10 +136,12 @@ def _save(connection: Connection, console: Console, hours: dict[str, Any], now: 
 def _day_of_year(form: Mapping[str, str], name: str) -> str:
     """A day typed as 16/04, as it is kept: 04-16. Raises FormFault."""
     match = re.fullmatch(r"(\d{1,2})\s*[/.-]\s*(\d{1,2})", form.get(name, "").strip(), re.ASCII)
+    if match is None:
+        raise FormFault("day_of_year")
     try:
-        return dt.date(2024, int(match[2]), int(match[1])).strftime("%m-%d") if match else ""
+        return dt.date(2024, int(match[2]), int(match[1])).strftime("%m-%d")
     except ValueError:
-        return ""
+        raise FormFault("day_of_year") from None
 
 
 async def save_season(console: Console, request: Request, visit: Visit) -> Response:
@@ -153,10 +155,7 @@ async def save_season(console: Console, request: Request, visit: Visit) -> Respo
         kept = [season for season in hours.get("seasons", []) if season["first"] != replaced]
         if replaced and len(kept) == len(hours.get("seasons", [])):
             raise FormFault("stale")  # somebody moved it or took it away
-        first, last = _day_of_year(form, "first"), _day_of_year(form, "last")
-        if not (first and last):
-            raise FormFault("day_of_year")
-        season = {"first": first, "last": last, "week": _week(form)}
+        season = {"first": _day_of_year(form, "first"), "last": _day_of_year(form, "last"), "week": _week(form)}
         seasons = sorted([*kept, season], key=lambda one: str(one["first"]))
         _save(connection, console, {**hours, "seasons": seasons}, now)
         _recompute(connection, console, visit, "calendar.season_set", now, season=_named(season), week=season["week"])

@@ -18,7 +18,6 @@ from desk.text import clean_line, clean_text
 from staff.access import Console, Visit
 from staff.accounts import LARGEST_ID
 from staff.clock import local
-from staff.rendering import render_problem
 from staff.texts import word
 
 CANNED_PATH = "/staff/cau-mau"
@@ -176,5 +175,5 @@ async def remove_canned(console: Console, request: Request, visit: Visit) -> Res
         return removed
 
     if not await console.database.write(write):
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     return RedirectResponse(f"{CANNED_PATH}?xong=removed", 303)

@@ -19,7 +19,6 @@ from desk.errors import FieldMissing
 from staff.access import Console, Page, Right, Visit
 from staff.forms import FormFault, Typed
 from staff.questions import KNOWN_CHANNELS
-from staff.rendering import render_problem
 from staff.texts import name_of, names_of, word
 
 CHANNELS_PATH = "/staff/kenh"
@@ -115,7 +114,7 @@ async def switch_channel(console: Console, request: Request, visit: Visit) -> Re
     channel, form, now = str(request.path_params["channel"]), visit.form, console.now()
     known = set(names_of("channel"))
     if channel not in known:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     try:
         mode, notice = _read_switch(form)
     except FormFault as fault:
@@ -160,7 +159,7 @@ async def ask_consent(console: Console, request: Request, visit: Visit) -> Respo
     del request
     zalo = console.zalo
     if zalo is None or not zalo.has_callback:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     link = await zalo.consent_link()
     await _audit(console, visit, "channel.consent_asked")
     return await _channels(console, visit, consent=link)
@@ -171,7 +170,7 @@ async def paste_tokens(console: Console, request: Request, visit: Visit) -> Resp
     del request
     zalo = console.zalo
     if zalo is None:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     access, refresh = (visit.form.get(name, "").strip() for name in ("access_token", "refresh_token"))
     if not refresh or not all(map(_can_be_token, (access, refresh))):
         return await _channels(console, visit, typed=Typed("ma", word("form.token")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,6 @@ from staff.access import Console, Handler, Page, Right, Visit
 from staff.accounts import LARGEST_ID
 from staff.clock import due_words
 from staff.forms import Typed
-from staff.rendering import render_problem
 from staff.request_page import show_phone
 from staff.texts import word
 
@@ -30,7 +30,7 @@ TASK_PATH = DATA_TASKS_PATH + "/{task_id:int}"
 SHOWN_OPEN, SHOWN_ENDED = 200, 20
 
 
-def task_due(row: Row[Any], now: Any) -> tuple[str, str]:
+def task_due(row: Row[Any], now: dt.datetime) -> tuple[str, str]:
     """When a task is due, in words, and how pressing it is."""
     is_open = row.status == DataTaskStatus.OPEN
     return due_words(
@@ -57,7 +57,10 @@ async def show_tasks(console: Console, request: Request, visit: Visit) -> Respon
 
 
 async def show_task(console: Console, request: Request, visit: Visit) -> Response:
-    """One task, with everything that is kept about its person: to be looked at, corrected, or printed as the copy."""
+    """One task, with everything that is kept about its person: to be looked at, corrected, or printed as the copy.
+
+    Every time it is shown is written to the audit log, before the first byte goes out.
+    """
     return await _task(console, request, visit)
 
 
@@ -68,14 +71,14 @@ async def _task(
 
     def read(connection: Connection) -> tuple[Row[Any] | None, dict[str, Any] | None]:
         row = queries.find_task(connection, task_id, department_id=console.department_id)
-        if row is None or row.conversation_id is None:
-            return row, None
+        if row is None:
+            return None, None
         desk = load_desk(connection, department_id=console.department_id)
-        return row, privacy.collect(connection, desk, conversation_id=row.conversation_id)
+        return row, privacy.read_for_task(connection, desk, task=row, actor=_actor(visit), now=now)
 
-    row, held = await console.database.read(read) if task_id <= LARGEST_ID else (None, None)
+    row, held = await console.database.write(read) if task_id <= LARGEST_ID else (None, None)
     if row is None:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     can_extend = row.status == DataTaskStatus.OPEN and row.extended_at is None and now <= row.due_at
     return await console.page(
         "data_task.html", visit, status=status, task=row, held=held, due=task_due(row, now), typed=typed or Typed(),
@@ -87,11 +90,11 @@ async def _task(
 # -- what is done with one ----------------------------------------------------------------------------------------
 
 
-def _finish(connection: Connection, desk: Desk, task_id: int, visit: Visit, now: Any) -> None:
+def _finish(connection: Connection, desk: Desk, task_id: int, visit: Visit, now: dt.datetime) -> None:
     privacy.finish(connection, desk, task_id=task_id, actor=_actor(visit), now=now)
 
 
-def _erase(connection: Connection, desk: Desk, task_id: int, visit: Visit, now: Any) -> None:
+def _erase(connection: Connection, desk: Desk, task_id: int, visit: Visit, now: dt.datetime) -> None:
     """Raises DeskError."""
     known = queries.find_task(connection, task_id, department_id=desk.department_id)
     if known is not None and known.conversation_id is not None:  # first the conversation, as everybody who erases
@@ -104,12 +107,12 @@ def _erase(connection: Connection, desk: Desk, task_id: int, visit: Visit, now: 
     )
 
 
-def _extend(connection: Connection, desk: Desk, task_id: int, visit: Visit, now: Any) -> None:
+def _extend(connection: Connection, desk: Desk, task_id: int, visit: Visit, now: dt.datetime) -> None:
     reason = visit.form.get("reason", "")
     privacy.extend(connection, desk, task_id=task_id, reason=reason, actor=_actor(visit), now=now)
 
 
-def _refuse(connection: Connection, desk: Desk, task_id: int, visit: Visit, now: Any) -> None:
+def _refuse(connection: Connection, desk: Desk, task_id: int, visit: Visit, now: dt.datetime) -> None:
     reason = visit.form.get("reason", "")
     privacy.refuse(connection, desk, task_id=task_id, reason=reason, actor=_actor(visit), now=now)
 
@@ -118,7 +121,7 @@ def _actor(visit: Visit) -> Actor:
     return Actor.staff(visit.signed_in.id, visit.signed_in.name)
 
 
-def _handler(slug: str, run: Callable[[Connection, Desk, int, Visit, Any], None]) -> Handler:
+def _handler(slug: str, run: Callable[[Connection, Desk, int, Visit, dt.datetime], None]) -> Handler:
     async def submit(console: Console, request: Request, visit: Visit) -> Response:
         task_id, now = int(request.path_params["task_id"]), console.now()
 
@@ -138,7 +141,7 @@ def _handler(slug: str, run: Callable[[Connection, Desk, int, Visit, Any], None]
             typed = Typed(slug, word(key, **fields), visit.form)
             return await _task(console, request, visit, typed=typed, status=409 if over else 400)
         if not found:
-            return render_problem("missing", 404)
+            return await console.problem("missing", visit, status=404)
         return RedirectResponse(f"{DATA_TASKS_PATH}?xong=du-lieu-{slug}", 303)
 
     return submit

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
 
 from desk.text import clean_line
 from staff.accounts import LARGEST_ID
 from staff.texts import word
+
+FORM_LIMIT = 64_000
+FORM_FIELDS = 100
 
 
 class FormFault(Exception):  # noqa: N818 - something to tell who typed it
@@ -30,6 +36,21 @@ class Typed:
         if slug == self.slug and name in self.form:
             return self.form[name]
         return "" if otherwise is None else str(otherwise)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a posted form; of one that is too large or no form at all, nothing."""
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return {}
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_LIMIT:
+            return {}
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS))
+    except ValueError:
+        return {}
 
 
 def read_id(form: Mapping[str, str], name: str) -> int | None:

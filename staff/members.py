@@ -20,7 +20,6 @@ from db.queries import staff as staff_queries
 from staff.access import Console, Page, Right, Visit
 from staff.accounts import LARGEST_ID, LINK_LIFE, LOGIN, AccountError, NewLink, reset_account
 from staff.forms import FormFault, Typed, need_line, ticked
-from staff.rendering import render_problem
 from staff.texts import word
 
 MEMBERS_PATH = "/staff/can-bo"
@@ -89,7 +88,7 @@ async def _one(
     people = await console.database.read(lambda c: read_people(c, department_id=console.department_id))
     member = next((row for row in people.rows if row.id == request.path_params["member_id"]), None)
     if member is None:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     return await console.page(
         "member.html", visit, status=400 if typed else 200, member=member, people=people, typed=typed or Typed(),
         handed=handed, done=done, roles=list(StaffRole), base=f"{MEMBERS_PATH}/{member.id}",
@@ -199,7 +198,7 @@ async def _change(console: Console, request: Request, visit: Visit, slug: str, c
     except FormFault as fault:
         return await _one(console, request, visit, typed=Typed(slug, str(fault), visit.form))
     if not found:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     return RedirectResponse(f"{MEMBERS_PATH}/{member_id}?xong={slug}", 303)
 
 
@@ -228,7 +227,7 @@ async def give_link(console: Console, request: Request, visit: Visit) -> Respons
     except AccountError:
         return await _one(console, request, visit, typed=Typed("lien-ket", word("form.switched_off"), visit.form))
     if handed is None:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     return await _one(console, request, visit, handed=handed)
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from db.queries import channels as switches
 from db.queries import turn_counts, turns
 from desk.tables import Cell, Format
+from knowledge.explaining import class_names, reading_in_words
 from knowledge.taxonomy import load_taxonomy
 from knowledge.text import clean, fold
 from staff.access import Console, Handler, Page, Right, Visit
@@ -22,7 +23,6 @@ from staff.accounts import LARGEST_ID
 from staff.chart import Chart, draw
 from staff.clock import day_begins, local
 from staff.exports import BATCH, Export, Rows, send
-from staff.rendering import render_problem
 from staff.texts import name_of, names_of, word
 
 PAGE_SIZE = 50
@@ -30,7 +30,7 @@ SEARCH_LIMIT = 100
 SEARCH_WORDS = 8
 CHART_DAYS = 30
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-KNOWN_CHANNELS = ("web", "telegram")
+KNOWN_CHANNELS = ("web", "telegram", "zalo")  # each has its card, connected or not
 
 # fields of the filter form, as they stand in the address
 OUTCOME, TOPIC, FEEDBACK, CHANNEL, PROVINCE = "ket-qua", "chu-de", "danh-gia", "kenh", "tinh"
@@ -171,19 +171,31 @@ async def show_question(console: Console, request: Request, visit: Visit) -> Res
     """One question: what was asked, how it was read, what was answered."""
     turn_id = int(request.path_params["turn_id"])
     if turn_id > LARGEST_ID:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
 
     def read(connection: Connection) -> tuple[turns.TurnInFull | None, dict[str, str]]:
         found = turns.find_turn(connection, turn_id, department_id=console.department_id)
-        return found, turns.topic_labels(connection, department_id=console.department_id) if found else {}
+        if found is None:
+            return None, {}
+        labels = turns.topic_labels(connection, department_id=console.department_id)
+        return found, class_names(labels, turns.referral_titles(connection, department_id=console.department_id))
 
     found, labels = await console.database.read(read)
     if found is None:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     return await console.page(
         "question.html", visit, turn=found.turn, replies=found.replies, labels=labels, province_name=province_name,
-        candidates=found.turn.details.get("candidates", []), explain=found.turn.details.get("explain", {}),
+        candidates=found.turn.details.get("candidates", []),
+        explained=_explained(found.turn.details.get("explain"), labels),
     )  # fmt: skip
+
+
+def _explained(explain: Any, names: Mapping[str, str]) -> list[str]:
+    """How the question was read, in the words of ``ask --explain``; nothing for a shape of another release."""
+    try:
+        return [line.strip() for line in reading_in_words(explain, names)] if explain else []
+    except (AttributeError, TypeError, ValueError):
+        return []
 
 
 # -- the list as a file -------------------------------------------------------------------------------------------

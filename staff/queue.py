@@ -20,13 +20,12 @@ from desk.places import province_name, provinces
 from desk.search import find
 from desk.text import clean_line
 from knowledge.taxonomy import load_taxonomy
-from staff.access import Console, Member, Right, Visit
+from staff.access import QUEUE_PATH, Console, Member, Right, Visit
 from staff.accounts import LARGEST_ID
 from staff.clock import day_begins, due_words, local
 from staff.questions import EPOCH, topic_fields
 from staff.texts import names_of, word
 
-QUEUE_PATH = "/staff/yeu-cau"
 NEWS_PATH = "/staff/tin-moi"
 PAGE_SIZE = 50
 SEARCH_LIMIT = 100

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from db.queries import request_queue
-from staff.access import Console, Right, Visit
+from staff.access import QUEUE_PATH, Console, Right, Visit
 from staff.accounts import LARGEST_ID
 from staff.questions import EPOCH
-from staff.queue import NEWEST, QUEUE_PATH, SINCE, news_address, read_filter
+from staff.queue import NEWEST, SINCE, news_address, read_filter
 from staff.rendering import render
 from staff.texts import word
 

@@ -37,6 +37,11 @@ def render(template: str, *, status: int = 200, **values: Any) -> Response:
     return HTMLResponse(_environment().get_template(template).render(**values), status)
 
 
+def problem_words(key: str) -> dict[str, str]:
+    """What the page about a problem says."""
+    return {"title": word(f"problem.title.{key}"), "text": word(f"problem.{key}")}
+
+
 def render_problem(key: str, status: int) -> Response:
     """A page that says what went wrong and offers the way back; needs neither a session nor the database."""
-    return render("problem.html", status=status, title=word(f"problem.title.{key}"), text=word(f"problem.{key}"))
+    return render("problem.html", status=status, **problem_words(key))

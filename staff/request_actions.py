@@ -17,11 +17,9 @@ from desk import actions, handover
 from desk.change import Actor
 from desk.errors import DeskError, RequestNotFound, UnknownTarget
 from desk.settings import Desk, load_desk
-from staff.access import Console, Handler, Visit
+from staff.access import QUEUE_PATH, Console, Handler, Visit
 from staff.accounts import LARGEST_ID
 from staff.canned import check_filled
-from staff.queue import QUEUE_PATH
-from staff.rendering import render_problem
 from staff.request_page import REQUEST_PATH, Refused, code_of, show, viewer_of
 
 __all__ = ["ACTIONS", "REQUEST_PATH", "ActionForm", "handler_of"]
@@ -197,7 +195,7 @@ async def _submit(form: ActionForm, console: Console, request: Request, visit: V
     except DeskError as error:
         return await show(console, request, visit, Refused(form.slug, error, visit.form))
     if done is None:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     path, is_theirs = done
     # after handing a request to another unit, an officer sees it no more
     address = f"{QUEUE_PATH}/{path}?xong={form.slug}" if is_theirs else f"{QUEUE_PATH}?xong=moved"

@@ -16,10 +16,10 @@ from db.queries.request_queue import Position
 from desk.places import province_name, show_place
 from desk.search import find
 from desk.tables import Cell, Format
-from staff.access import Console, Handler, Page, Right, Visit
+from staff.access import QUEUE_PATH, Console, Handler, Page, Right, Visit
 from staff.clock import local
 from staff.exports import BATCH, Export, Rows, send
-from staff.queue import QUEUE_PATH, TAB, read_filter
+from staff.queue import TAB, read_filter
 from staff.request_page import read_viewer, show_phone
 from staff.texts import name_of, word
 

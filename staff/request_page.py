@@ -14,24 +14,22 @@ from sqlalchemy import Connection, Row
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from db.models import ConsentChoice, MessageAuthor, OutboxStatus, RequestStatus, SwitchMode
+from db.models import MessageAuthor, OutboxStatus, RequestStatus, SwitchMode
 from db.queries import canned_replies, channels, request_files, request_queue, request_similar, requests, turns
 from db.queries import desk as desk_queries
 from db.queries.request_queue import Viewer
 from desk import actions, states
 from desk.codes import find_code
 from desk.errors import DeskError, StaleRequest, TransitionRefused
-from desk.files import blob_path
+from desk.files import blob_path, thumbnail_path
 from desk.places import show_place
 from desk.text import words
 from knowledge.taxonomy import load_taxonomy
 from staff import canned
-from staff.access import Console, Member, Right, Visit
+from staff.access import QUEUE_PATH, Console, Member, Right, Visit
 from staff.accounts import LARGEST_ID
 from staff.clock import due_words
 from staff.questions import topic_fields
-from staff.queue import QUEUE_PATH
-from staff.rendering import render_problem
 from staff.texts import console_texts, word
 from staff.windows import reach_of
 
@@ -130,7 +128,8 @@ def possible_actions(request: Row[Any], member: Member, now: dt.datetime) -> lis
         names += ["give_back"] if request.holder_id is not None else []
     late = request.closed_at is not None and now > request.closed_at + actions.REOPEN_DAYS * actions.DAY
     extended = request.extended_at is not None or (request.is_running and now > request.due_at)
-    gone = {"reopen": late, "extend": extended, "mark_read": request.unread_at is None}
+    read = request.unread_at is None or request.status == RequestStatus.NEW  # what is new is read by taking it
+    gone = {"reopen": late, "extend": extended, "mark_read": read}
     return [name for name in names if not gone.get(name)]
 
 
@@ -146,17 +145,15 @@ async def show(console: Console, request: Request, visit: Visit, refused: Refuse
         lambda c: read_request(c, code, viewer_of(visit), department_id=console.department_id, now=now)
     )
     if found is None:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     row = found.request
     topic = found.labels.get(row.topic or "", row.topic)
     values = canned.values_of(row, officer=member.name, department=await console.department(), topic=topic)
     texts = {reply.id: canned.fill(reply.text, values) for reply in found.canned}
     chosen = request.query_params.get("mau", "")
-    withdrew = row.consent == ConsentChoice.WITHDRAWN  # what they were told: the number is not used any more
     done = f"done.{request.query_params.get('xong', '')}"
     return await console.page(
         "request.html", visit, status=refused.status if refused else 200, found=found, request=row, refused=refused,
-        withdrew=withdrew, phone=None if withdrew else row.phone,
         can=possible_actions(row, member, now), texts=texts,
         reach=reach_of(row, console.windows, now, is_off=found.is_off),
         prefilled=next((text for number, text in texts.items() if str(number) == chosen), ""),
@@ -194,6 +191,28 @@ def file_name(file: Row[Any]) -> str:
 
 async def send_file(console: Console, request: Request, visit: Visit) -> Response:
     """A file of a request the member may see: always a download, unless it is a picture made anew by us."""
+    file = await _find_file(console, request, visit)
+    path = _blob(console, file)
+    if file is None or path is None:
+        return await console.problem("missing", visit, status=404)
+    shown = is_image(file)
+    return _send(path, file_name(file), file.media_type if shown else "application/octet-stream", shown=shown)
+
+
+async def send_thumbnail(console: Console, request: Request, visit: Visit) -> Response:
+    """The small picture of an image, for whoever may see the image; where there is none, the image itself."""
+    file = await _find_file(console, request, visit)
+    path = _blob(console, file)
+    if file is None or path is None or not is_image(file):
+        return await console.problem("missing", visit, status=404)
+    small = thumbnail_path(console.files_dir, file.content_hash)
+    if not small.is_file():
+        return _send(path, file_name(file), file.media_type, shown=True)
+    return _send(small, f"tep-{file.id}.jpg", "image/jpeg", shown=True)
+
+
+async def _find_file(console: Console, request: Request, visit: Visit) -> Row[Any] | None:
+    """The row of a file, of this request and within what the member may see."""
     code, file_id = code_of(request), int(request.path_params["file_id"])
 
     def read(connection: Connection) -> Row[Any] | None:
@@ -204,13 +223,17 @@ async def send_file(console: Console, request: Request, visit: Visit) -> Respons
         file = request_files.find_file(connection, file_id, department_id=console.department_id)
         return file if file is not None and file.request_id == row.id else None
 
-    file = await console.database.read(read)
+    return await console.database.read(read)
+
+
+def _blob(console: Console, file: Row[Any] | None) -> Path | None:
+    """Where the content lies; None when there is no such file, or its content has gone."""
     path = blob_path(console.files_dir, file.content_hash) if file is not None and file.content_hash else None
-    if file is None or path is None or not path.is_file():
-        return render_problem("missing", 404)
-    shown = is_image(file)
+    return path if path is not None and path.is_file() else None
+
+
+def _send(path: Path, name: str, media_type: str, *, shown: bool) -> Response:
     return FileResponse(
-        path, filename=file_name(file), content_disposition_type="inline" if shown else "attachment",
-        media_type=file.media_type if shown else "application/octet-stream",
+        path, filename=name, content_disposition_type="inline" if shown else "attachment", media_type=media_type,
         headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"},
     )  # fmt: skip

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from db.queries import operations, second_factors
 from db.queries import staff as queries
-from staff.access import HOME_PATH, SIGN_IN_PATH, Console, Visit, safe_return
+from staff.access import HOME_PATH, SIGN_IN_PATH, Console, Visit, landing, safe_return
 from staff.kept import FIELD, open_kept
 from staff.second_factor import (
     SEAL,
@@ -46,7 +46,7 @@ async def show_code(console: Console, request: Request, visit: Visit) -> Respons
     """The form for the one-time code, for who gave the password and has yet to give it."""
     back = safe_return(request.query_params.get("tiep", HOME_PATH))
     if visit.step is not Step.CODE:
-        return RedirectResponse(back, 303)
+        return RedirectResponse(landing(visit.signed_in, back), 303)
     return await show_code_form(console, visit, back=back)
 
 
@@ -54,7 +54,7 @@ async def check_code(console: Console, request: Request, visit: Visit) -> Respon
     """Take the one-time code, or a recovery code, and open the console under a new session."""
     back = safe_return(visit.form.get("tiep", HOME_PATH))
     if visit.step is not Step.CODE:
-        return RedirectResponse(back, 303)
+        return RedirectResponse(landing(visit.signed_in, back), 303)
     kept = open_kept(console.signer, visit.form.get(FIELD, ""))
     fault, status = await try_code(console, request, visit, visit.form.get("code", ""))
     response: Response
@@ -190,4 +190,4 @@ async def enrol(console: Console, request: Request, visit: Visit) -> Response:
 
 async def show_recovery_codes(console: Console, visit: Visit, codes: list[str]) -> Response:
     """The only time they can be seen."""
-    return await console.page("recovery_codes.html", visit, codes=codes, home=HOME_PATH)
+    return await console.page("recovery_codes.html", visit, codes=codes)

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from db.models import StaffRole
 from db.queries import operations
 from db.queries import staff as queries
-from staff.access import COOKIE_LIFE, SESSION_LIFE, STEP_PATHS, Console, Member, Visit, safe_return
+from staff.access import COOKIE_LIFE, SESSION_LIFE, STEP_PATHS, Console, Member, Visit, landing, safe_return
 from staff.kept import FIELD, Kept
 from staff.second_factor import Step, missing_step
 from staff.signing import token_hash
@@ -133,7 +133,7 @@ async def go_on(console: Console, opened: Opened, *, back: str, kept: Kept | Non
         page = await show_code_form(console, opened.visit(console), back=back, kept=kept)
         return hand_over(console, page, opened)
     if kept is None:
-        return hand_over(console, RedirectResponse(back, 303), opened)
+        return hand_over(console, RedirectResponse(landing(opened.member, back), 303), opened)
     page = await console.page("kept.html", opened.visit(console), kept=kept, is_old=False)
     return hand_over(console, page, opened)
 

@@ -25,7 +25,6 @@ from staff.accounts import LARGEST_ID
 from staff.clock import local
 from staff.exports import BATCH, Export, Rows, send
 from staff.forms import read_id
-from staff.rendering import render_problem
 from staff.request_page import read_viewer, show_phone
 from staff.texts import name_of, names_of, word
 
@@ -148,7 +147,7 @@ async def resend_one(console: Console, request: Request, visit: Visit) -> Respon
 
     count = await console.database.write(write)
     if count is None:
-        return render_problem("missing", 404)
+        return await console.problem("missing", visit, status=404)
     return _back(asked, "gui-lai" if count else "khong-gui")
 
 
@@ -194,7 +193,7 @@ async def mark_called(console: Console, request: Request, visit: Visit) -> Respo
         found = await console.database.write(write)
     except DeskError:
         found = False
-    return _back(asked, "da-goi-dien") if found else render_problem("missing", 404)
+    return _back(asked, "da-goi-dien") if found else await console.problem("missing", visit, status=404)
 
 
 def export_undelivered(kind: Format) -> Handler:

@@ -17,7 +17,6 @@ from knowledge.taxonomy import load_taxonomy
 from staff.access import Console, Page, Right, Visit
 from staff.forms import FormFault, Typed, need_line, read_id
 from staff.questions import topic_fields
-from staff.rendering import render_problem
 from staff.texts import word
 
 UNITS_PATH = "/staff/don-vi"
@@ -104,7 +103,9 @@ async def change_unit(console: Console, request: Request, visit: Visit) -> Respo
         found = await console.database.write(write)
     except FormFault as fault:
         return await _units(console, visit, typed=Typed(f"luu-{unit_id}", str(fault), form))
-    return RedirectResponse(f"{UNITS_PATH}?xong=luu", 303) if found else render_problem("missing", 404)
+    if not found:
+        return await console.problem("missing", visit, status=404)
+    return RedirectResponse(f"{UNITS_PATH}?xong=luu", 303)
 
 
 # -- routing ------------------------------------------------------------------------------------------------------

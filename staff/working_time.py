@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,17 @@ def _save_targets(connection: Connection, console: Console, visit: Visit, change
     )  # fmt: skip
 
 
+async def _change(
+    console: Console, visit: Visit, slug: str, write: Callable[[Connection], None], *, done: str
+) -> Response:
+    """Write and show the targets anew; where something is wrong, with what was typed into the form ``slug``."""
+    try:
+        await console.database.write(write)
+    except FormFault as fault:
+        return await _targets(console, visit, typed=Typed(slug, str(fault), visit.form))
+    return RedirectResponse(f"{TARGETS_PATH}?xong={done}", 303)
+
+
 async def save_targets(console: Console, request: Request, visit: Visit) -> Response:
     """The targets that hold for every topic."""
     del request
@@ -102,11 +113,7 @@ async def save_targets(console: Console, request: Request, visit: Visit) -> Resp
         }
         _save_targets(connection, console, visit, change, "targets.set")
 
-    try:
-        await console.database.write(write)
-    except FormFault as fault:
-        return await _targets(console, visit, typed=Typed("chung", str(fault), form))
-    return RedirectResponse(f"{TARGETS_PATH}?xong=luu", 303)
+    return await _change(console, visit, "chung", write, done="luu")
 
 
 def _own_topics(connection: Connection, console: Console) -> dict[str, dict[str, Any]]:
@@ -136,11 +143,7 @@ async def set_topic_target(console: Console, request: Request, visit: Visit) -> 
         topics.setdefault(topic, {})[priority] = _target(form, "topic", word("field.amount"))
         _save_targets(connection, console, visit, {"topics": topics}, "targets.topic_set")
 
-    try:
-        await console.database.write(write)
-    except FormFault as fault:
-        return await _targets(console, visit, typed=Typed("rieng", str(fault), form))
-    return RedirectResponse(f"{TARGETS_PATH}?xong=luu", 303)
+    return await _change(console, visit, "rieng", write, done="luu")
 
 
 async def remove_topic_target(console: Console, request: Request, visit: Visit) -> Response:
@@ -155,11 +158,7 @@ async def remove_topic_target(console: Console, request: Request, visit: Visit) 
         kept = {name: targets for name, targets in topics.items() if targets}
         _save_targets(connection, console, visit, {"topics": kept}, "targets.topic_removed")
 
-    try:
-        await console.database.write(write)
-    except FormFault as fault:
-        return await _targets(console, visit, typed=Typed("bo", str(fault), form))
-    return RedirectResponse(f"{TARGETS_PATH}?xong=xoa", 303)
+    return await _change(console, visit, "bo", write, done="xoa")
 
 
 PAGES = (

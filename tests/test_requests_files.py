@@ -8,14 +8,16 @@ import time
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from bot.files import judge, looks_like_a_card, receive, sweep_orphans
 from db.queries import request_files
-from desk.files import COUNT_LIMIT, SIZE_LIMIT, blob_path
+from desk.files import COUNT_LIMIT, SIZE_LIMIT, blob_path, thumbnail_path
 from handlers.texts import say
 from tests.conftest import MakeSettings
 from tests.filing import CONSENT, NEED, WHO, all_requests, file, files_of, says_all
@@ -24,7 +26,9 @@ from tests.harness import Running, WebPerson, running_service
 GPS = 0x8825
 
 
-def picture(form: str = "JPEG", size: tuple[int, int] = (640, 480), *, position: bool = False, seed: int = 0) -> bytes:
+def picture(
+    form: str = "JPEG", size: tuple[int, int] = (640, 480), *, position: bool = False, seed: int = 0, **saved: Any
+) -> bytes:  # fmt: skip
     image = Image.new("RGB", size, (90 + seed, 140, 60))
     ImageDraw.Draw(image).ellipse((40, 60, 300, 320), fill=(200, 30 + seed, 30))
     exif = Image.Exif()
@@ -33,7 +37,7 @@ def picture(form: str = "JPEG", size: tuple[int, int] = (640, 480), *, position:
         exif.get_ifd(GPS)[2] = (10.0, 14.0, 30.0)
         exif[0x010F] = "Camera of Ba"
     out = io.BytesIO()
-    image.save(out, form, exif=exif) if form == "JPEG" else image.save(out, form)
+    image.save(out, form, exif=exif, **saved) if form == "JPEG" else image.save(out, form, **saved)
     return out.getvalue()
 
 
@@ -80,10 +84,43 @@ async def test_a_photo_comes_along_without_its_position(make_settings: MakeSetti
         assert (photo.request_id, pdf.request_id) == (row.id, row.id)
         assert (photo.kind, photo.name, photo.is_reencoded) == ("photo", "nhãn.jpg", True)
         assert (pdf.kind, pdf.media_type) == ("document", "application/pdf")
-        kept = blob_path(settings.files_dir, photo.content_hash).read_bytes()
-        assert b"Camera of Ba" not in kept
-        assert not Image.open(io.BytesIO(kept)).getexif()
+        for path in (blob_path, thumbnail_path):
+            kept = path(settings.files_dir, photo.content_hash).read_bytes()
+            assert b"Camera of Ba" not in kept
+            assert not Image.open(io.BytesIO(kept)).getexif()
+        assert not thumbnail_path(settings.files_dir, pdf.content_hash).exists()
         assert list((settings.files_dir / "incoming").iterdir()) == []
+
+
+def _files_under(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("form", ["JPEG", "GIF", "PNG"])
+async def test_every_picture_gets_a_small_one_and_keeps_no_comment(tmp_path: Path, form: str) -> None:
+    noise = Image.effect_noise((1200, 800), 90).convert("RGBA")
+    noise.putalpha(0)  # seen through, it is white rather than what lies behind
+    out, text = io.BytesIO(), PngInfo()
+    text.add_text("Comment", "0912345678")
+    if form == "PNG":
+        noise.save(out, form, pnginfo=text, compress_level=1)
+    else:
+        noise.convert("RGB").save(out, form, comment=b"0912345678")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield out.getvalue()
+
+    assert b"0912345678" in out.getvalue()
+    sent = await receive(chunks(), tmp_path)
+    assert sent.problem == "" and sent.content_hash
+    image, small = blob_path(tmp_path, sent.content_hash), thumbnail_path(tmp_path, sent.content_hash)
+    assert _files_under(tmp_path) == {image, small}
+    assert not any(b"0912345678" in path.read_bytes() for path in (image, small))
+    with Image.open(small) as shown:
+        assert (shown.format, shown.size, shown.mode) == ("JPEG", (192, 128), "RGB")
+        if form == "PNG":
+            assert shown.getextrema() == ((255, 255),) * 3
+    assert small.stat().st_size < min(20_000, image.stat().st_size / 10)
 
 
 @pytest.mark.parametrize(
@@ -205,10 +242,12 @@ async def test_content_that_no_row_took_is_swept_after_a_day(sqlite_settings, un
         assert await sweep_orphans(running.database, settings.files_dir) == 0
         long_ago = time.time() - 2 * 86400
         for content_hash in (lost.content_hash, kept.content_hash):
-            os.utime(blob_path(settings.files_dir, content_hash), (long_ago, long_ago))
-        assert await sweep_orphans(running.database, settings.files_dir) == 1
-        assert not blob_path(settings.files_dir, lost.content_hash).exists()
-        assert blob_path(settings.files_dir, kept.content_hash).exists()
+            for path in (blob_path, thumbnail_path):
+                os.utime(path(settings.files_dir, content_hash), (long_ago, long_ago))
+        assert await sweep_orphans(running.database, settings.files_dir) == 2  # the picture and its small one
+        for path in (blob_path, thumbnail_path):
+            assert not path(settings.files_dir, lost.content_hash).exists()
+            assert path(settings.files_dir, kept.content_hash).exists()
         assert await running.database.read(lambda c: request_files.is_known(c, kept.content_hash))
 
 

@@ -24,7 +24,7 @@ from handlers.messages import Choice, IncomingMessage, MessageKind
 from handlers.standing import Standing
 from handlers.state import DialogueState
 from knowledge.base import KnowledgeBase
-from knowledge.explaining import explain_in_words
+from knowledge.explaining import class_names, explain_in_words
 from knowledge.taxonomy import load_taxonomy
 from knowledge.understanding import Candidate, Understander
 
@@ -161,9 +161,9 @@ def explain_lines(decision: Decision, knowledge: KnowledgeBase) -> list[str]:
     """Why a question was decided as it was, in Vietnamese; nothing for what was decided without a search."""
     if decision.log.understanding is None:
         return []
-    labels = {topic: knowledge.label(topic) for topic in knowledge.topics}
-    labels |= {f"ref:{card.id}": f"{card.title} ({card.agency})" for card in knowledge.referrals.values()}
-    return explain_in_words(decision.log.understanding, labels)
+    topics = {topic: knowledge.label(topic) for topic in knowledge.topics}
+    cards = [(card.id, card.title, card.agency) for card in knowledge.referrals.values()]
+    return explain_in_words(decision.log.understanding, class_names(topics, cards))
 
 
 def _one(answerer: Answerer, arguments: argparse.Namespace) -> int:

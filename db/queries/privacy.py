@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, select, update
 from sqlalchemy.orm import aliased
 
 from db.models import (
     Consent,
+    ConsentChoice,
     Conversation,
     DataTask,
     DataTaskStatus,
@@ -20,6 +21,8 @@ from db.models import (
     StaffMember,
 )
 from db.queries.conversations import insert_new
+
+HANDLE_REQUEST = "handle_request"  # the purpose of consent that a request stands on
 
 # -- consents -----------------------------------------------------------------------------------------------------
 
@@ -40,15 +43,32 @@ def latest_consent(connection: Connection, conversation_id: int, *, purpose: str
     return connection.execute(statement).first()
 
 
-def latest_choice(conversation_id: Any, *, purpose: str) -> ScalarSelect[str | None]:
-    """The same, of the conversation a statement is about, for one of its columns."""
-    return (
+def withdrew() -> ColumnElement[bool]:
+    """Whether the person of a request withdrew their consent last, as a condition of a statement about requests."""
+    last = (
         select(Consent.choice)
-        .where(Consent.conversation_id == conversation_id, Consent.purpose == purpose)
+        .where(Consent.conversation_id == Request.conversation_id, Consent.purpose == HANDLE_REQUEST)
         .order_by(Consent.id.desc())
         .limit(1)
         .scalar_subquery()
     )
+    return last.is_not_distinct_from(ConsentChoice.WITHDRAWN)
+
+
+def usable_phone() -> ColumnElement[str | None]:
+    """The phone of a request, as a column of a statement about requests; NULL once its person withdrew.
+
+    The chat promises that the number is not used any more. Whatever shows or lists phones takes this column and not
+    the one of the table; only the copy of their own data a person gets has the number as it is kept. A search for a
+    number still finds its request: who calls in must be found.
+    """
+    return case((withdrew(), None), else_=Request.phone)
+
+
+def request_columns() -> list[ColumnElement[Any]]:
+    """Every column of a request for the staff: with ``usable_phone`` as its ``phone``."""
+    kept = [column for column in Request.__table__.columns if column.name != "phone"]
+    return [*kept, usable_phone().label("phone")]
 
 
 def consents_of(connection: Connection, conversation_id: int) -> list[Row[Any]]:
@@ -101,16 +121,6 @@ def change_task(connection: Connection, task_id: int, **values: Any) -> None:
     connection.execute(update(DataTask).where(DataTask.id == task_id).values(**values))
 
 
-def list_tasks(
-    connection: Connection, *, department_id: int, status: str | None = DataTaskStatus.OPEN, limit: int = 200
-) -> list[Row[Any]]:
-    """The tasks of a department in one status (or all), the most urgent first."""
-    statement = select(DataTask.__table__).where(DataTask.department_id == department_id)
-    if status is not None:
-        statement = statement.where(DataTask.status == status)
-    return list(connection.execute(statement.order_by(DataTask.due_at, DataTask.id).limit(limit)))
-
-
 def find_task(connection: Connection, task_id: int, *, department_id: int) -> Row[Any] | None:
     """A task with the ``channel`` of its person."""
     statement = (
@@ -124,13 +134,14 @@ def find_task(connection: Connection, task_id: int, *, department_id: int) -> Ro
 def tasks_with_people(connection: Connection, *, department_id: int, is_open: bool, limit: int) -> list[Row[Any]]:
     """Open tasks, the most urgent first, or ended ones, the last first.
 
-    With the person's ``channel`` and the ``code``, ``name``, ``organisation`` and ``phone`` of their newest request.
+    With the person's ``channel``, the ``code``, ``name`` and ``organisation`` of their newest request, and ``member``:
+    who ended the task.
     """
     other = aliased(Request)
     newest = select(func.max(other.id)).where(other.conversation_id == DataTask.conversation_id).scalar_subquery()
     statement = (
         select(
-            DataTask.__table__, Conversation.channel, Request.code, Request.name, Request.organisation, Request.phone,
+            DataTask.__table__, Conversation.channel, Request.code, Request.name, Request.organisation,
             StaffMember.name.label("member"),
         )
         .outerjoin(Conversation, Conversation.id == DataTask.conversation_id)

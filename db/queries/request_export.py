@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from db.models import Request, StaffMember, Unit
+from db.queries.privacy import request_columns
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ExportFilter:
 
 def _in_full(department_id: int) -> Select[Any]:
     statement: Select[Any] = (
-        select(Request.__table__, Unit.name.label("unit"), StaffMember.name.label("assignee"))
+        select(*request_columns(), Unit.name.label("unit"), StaffMember.name.label("assignee"))
         .outerjoin(Unit, Unit.id == Request.unit_id)
         .outerjoin(StaffMember, StaffMember.id == Request.assignee_id)
     )

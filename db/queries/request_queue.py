@@ -12,10 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, s
 from sqlalchemy.orm import aliased
 
 from db.models import Conversation, Handover, Request, RequestStatus, StaffMember, StaffRole, Unit, UnitMember
-from db.queries.privacy import latest_choice
+from db.queries.privacy import request_columns, withdrew
 
 COUNTED_AT_MOST = 99
-HANDLE_REQUEST = "handle_request"  # the purpose of consent that a request stands on
 NOT_DUE = frozenset({RequestStatus.ANSWERED, RequestStatus.CLOSED, RequestStatus.REJECTED, RequestStatus.WITHDRAWN})
 WORKING_ROLES = (StaffRole.ADMINISTRATOR, StaffRole.MANAGER, StaffRole.OFFICER)
 
@@ -231,8 +230,8 @@ def find_visible(
     """A request with its unit's and assignee's name, its conversation's reachability and who holds that.
 
     Beside the columns of the request: ``unit``, ``assignee``, ``last_interaction_at``, ``unreachable_at``,
-    ``holder_id``, ``holder``, ``held_until`` and ``consent``, the person's last choice about ``HANDLE_REQUEST``. None
-    if it is not theirs to see.
+    ``holder_id``, ``holder``, ``held_until`` and ``withdrew``: the person's consent, and with it their ``phone``, is
+    gone. None if it is not theirs to see.
     """
     holder = aliased(StaffMember)
     held = and_(
@@ -240,10 +239,10 @@ def find_visible(
     )
     statement: Any = (
         select(
-            Request.__table__, Unit.name.label("unit"), StaffMember.name.label("assignee"),
+            *request_columns(), Unit.name.label("unit"), StaffMember.name.label("assignee"),
             Conversation.last_interaction_at, Conversation.unreachable_at, holder.id.label("holder_id"),
             holder.name.label("holder"), Handover.expires_at.label("held_until"),
-            latest_choice(Request.conversation_id, purpose=HANDLE_REQUEST).label("consent"),
+            withdrew().label("withdrew"),
         )
         .outerjoin(Unit, Unit.id == Request.unit_id)
         .outerjoin(StaffMember, StaffMember.id == Request.assignee_id)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, not_, or_, select
 
 from db.models import Request, RequestWord
+from db.queries.privacy import withdrew
 from db.queries.request_queue import Viewer, visible
 
 RARE = 200
@@ -36,7 +37,7 @@ def similar_requests(
         ``same_person``; none of these is set for one that is alike by its words only.
     """
     same = {
-        "same_phone": _equal(Request.phone, request.phone),
+        "same_phone": None if request.phone is None else and_(Request.phone == request.phone, not_(withdrew())),
         "same_tax_code": _equal(Request.tax_code, request.tax_code),
         "same_person": _equal(Request.conversation_id, request.conversation_id),
     }

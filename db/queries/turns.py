@@ -156,6 +156,16 @@ def topic_labels(connection: Connection, *, department_id: int) -> dict[str, str
     return {row[0]: row[1] for row in connection.execute(statement)}
 
 
+def referral_titles(connection: Connection, *, department_id: int) -> list[tuple[str, str, str]]:
+    """Id, title and agency of each published referral card."""
+    data = KnowledgeRecord.data
+    statement = select(KnowledgeRecord.record_id, data["title"].as_string(), data["agency"].as_string()).where(
+        KnowledgeRecord.department_id == department_id, KnowledgeRecord.kind == "referral",
+        KnowledgeRecord.status == RecordStatus.PUBLISHED,
+    )  # fmt: skip
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+
+
 @dataclass(frozen=True)
 class ChannelOverview:
     """What a channel last did and what waits in it. ``last_error`` names a class of error and its code."""

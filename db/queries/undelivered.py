@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal_column, or_, select, update
 
-from db.models import ConsentChoice, Conversation, OutboxMessage, OutboxStatus, Request, RequestMessage
-from db.queries.privacy import latest_choice
-from db.queries.request_queue import HANDLE_REQUEST, Viewer, visible
+from db.models import Conversation, OutboxMessage, OutboxStatus, Request, RequestMessage
+from db.queries.privacy import usable_phone
+from db.queries.request_queue import Viewer, visible
 
 COUNTED_AT_MOST = 1000
 ERASED = "withdrawn"  # what ``reach.erase_conversation`` leaves: there is nobody and nothing left to send
@@ -64,17 +64,13 @@ def _where(viewer: Viewer, wanted: UndeliveredFilter, department_id: int) -> lis
 def list_undelivered(
     connection: Connection, viewer: Viewer, wanted: UndeliveredFilter, *, department_id: int, limit: int
 ) -> list[Row[Any]]:
-    """The newest that match; with the request they belong to (``code``, ``name``, ``phone``…) where there is one.
-
-    The phone number of who has withdrawn their consent is not told.
-    """
-    withdrew = latest_choice(Request.conversation_id, purpose=HANDLE_REQUEST) == ConsentChoice.WITHDRAWN
+    """The newest that match; with the request they belong to (``code``, ``name``, ``phone``…) where there is one."""
     columns: tuple[Any, ...] = (
         OutboxMessage.id, OutboxMessage.channel, OutboxMessage.status, OutboxMessage.error, OutboxMessage.reply,
         OutboxMessage.created_at, OutboxMessage.attempts, OutboxMessage.conversation_id,
         Conversation.unreachable_at, RequestMessage.id.label("message_id"), RequestMessage.text,
         RequestMessage.notice, RequestMessage.called_at, Request.id.label("request_id"), Request.code, Request.name,
-        Request.organisation, case((withdrew, None), else_=Request.phone).label("phone"),
+        Request.organisation, usable_phone().label("phone"),
     )  # fmt: skip
     statement = _base(viewer, wanted, department_id=department_id, columns=columns)
     return list(connection.execute(statement.order_by(OutboxMessage.id.desc()).limit(limit)))

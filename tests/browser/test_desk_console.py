@@ -85,6 +85,9 @@ async def test_from_the_queue_to_a_closed_case(
         await page.get_by_role("button", name="Kết thúc", exact=True).click()
         await expect(page.get_by_role("status")).to_contain_text("Đã kết thúc")
         await looked_at(page, f"closed-{kind}")
+        await page.reload()
+        await expect(page.get_by_role("heading", name=code)).to_be_visible()
+        await expect(page.get_by_role("status")).to_have_count(0)  # said once
 
 
 async def test_a_stale_text_stays_in_its_form(sqlite_settings: MakeSettings, understander, open_page: OpenPage) -> None:

@@ -19,7 +19,14 @@ from desk.settings import Desk, load_desk
 from tests.conftest import MakeSettings
 
 NOW = dt.datetime(2026, 11, 20, 2, 0, tzinfo=dt.UTC)  # Friday 09:00 in Vietnam, with Tuesday 24/11 off
+MONDAY = dt.datetime(2026, 11, 23, 2, tzinfo=dt.UTC)  # 09:00
+DAY = dt.timedelta(days=1)
 NUMBERS = itertools.count(1)
+
+
+def last(notices: list[Any]) -> tuple[str, dict[str, Any]]:
+    """Key and fields of the newest notice."""
+    return notices[-1]["notice"], notices[-1]["fields"]
 
 
 class World:

@@ -14,9 +14,8 @@ from db.models import Consent, DataTask, Request, RequestDraft, RequestFile, Req
 from db.queries import operations, request_files
 from desk import actions, consent, drafts, files, handover, links, privacy, retention, search
 from desk.change import Actor
-from tests.desk.conftest import NOW, World
+from tests.desk.conftest import DAY, NOW, World
 
-DAY = dt.timedelta(days=1)
 SECRETS = ("Hoa", "912345678", "0100109106", "Thạnh An", "nhãn hiệu", "Bình Minh", "bí mật")
 
 
@@ -234,7 +233,8 @@ async def test_content_leaves_the_disk_when_nobody_needs_it(world: World, tmp_pa
     for content_hash in (shared, single):
         path = files.blob_path(tmp_path, content_hash)
         path.parent.mkdir()
-        path.write_bytes(b"x")
+        for one in (path, files.thumbnail_path(tmp_path, content_hash)):
+            one.write_bytes(b"x")
 
     def add(connection):
         return [
@@ -248,11 +248,13 @@ async def test_content_leaves_the_disk_when_nobody_needs_it(world: World, tmp_pa
         assert await world.write(lambda c, i=gone: files.remove(c, file_id=i, now=NOW))
     assert await retention.sweep_blobs(world.database, tmp_path) == 0, "content of this hour is left alone"
     assert await retention.sweep_blobs(world.database, tmp_path, min_age_s=0) == 1
-    assert files.blob_path(tmp_path, shared).exists()
-    assert not files.blob_path(tmp_path, single).exists()
+    for path in (files.blob_path, files.thumbnail_path):
+        assert path(tmp_path, shared).exists()
+        assert not path(tmp_path, single).exists()
     await world.write(lambda c: files.remove(c, file_id=other, now=NOW))
     assert await retention.sweep_blobs(world.database, tmp_path, min_age_s=0) == 1
-    assert not files.blob_path(tmp_path, shared).exists()
+    for path in (files.blob_path, files.thumbnail_path):
+        assert not path(tmp_path, shared).exists()
     assert await retention.sweep_blobs(world.database, tmp_path, min_age_s=0) == 0
     assert person
 

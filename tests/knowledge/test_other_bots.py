@@ -66,16 +66,27 @@ def test_the_smallest_bot_of_the_readme_is_scored(tmp_path: Path, capfd: pytest.
     assert "no answer" not in printed.err
 
 
-def test_a_command_sees_no_labels_and_may_leave_lines_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    script = tmp_path / "bot.py"
+def _bot(folder: Path, *statements: str) -> str:
+    """The command of a bot that runs these for each ``question``, of some ``number``, to make its ``answer``."""
+    script = folder / "bot.py"
     script.write_text(
         "import json, sys\n"
         "out = open(sys.argv[2], 'w')\n"
         "for number, line in enumerate(open(sys.argv[1])):\n"
-        "    q = json.loads(line); assert set(q) <= {'id', 'text', 'turns', 'province'}\n"
-        "    if number: out.write(json.dumps({'id': q['id'], 'outcome': 'no_answer'}) + '\\n')\n"
+        "    question = json.loads(line)\n"
+        + "".join(f"    {statement}\n" for statement in statements)
+        + "    if answer: out.write(json.dumps({'id': question['id'], **answer}) + '\\n')\n"
     )
-    answers = CommandBot(f"{sys.executable} {script} {{in}} {{out}}").ask(QUESTIONS, "stranger")
+    return f"{sys.executable} {script} {{in}} {{out}}"
+
+
+def test_a_command_sees_no_labels_and_may_leave_lines_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    command = _bot(
+        tmp_path,
+        "assert set(question) <= {'id', 'text', 'turns', 'province'}",
+        "answer = {'outcome': 'no_answer'} if number else None",
+    )
+    answers = CommandBot(command).ask(QUESTIONS, "stranger")
     assert [answers[q["id"]].get("outcome") for q in QUESTIONS] == [None, *["no_answer"] * 5]
     assert "1 of 6 lines got no answer" in capfd.readouterr().err
 
@@ -116,12 +127,6 @@ def test_what_cannot_be_meant_is_refused(arguments: list[str]) -> None:
 
 
 def test_names_the_benchmark_does_not_know_are_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    script = tmp_path / "bot.py"
-    script.write_text(
-        "import json, sys\n"
-        "out = open(sys.argv[2], 'w')\n"
-        "for line in open(sys.argv[1]):\n"
-        "    out.write(json.dumps({'id': json.loads(line)['id'], 'outcome': 'answer', 'topic': 'patents'}) + '\\n')\n"
-    )
-    assert evaluate.main(["--quick", "--bot", f"{sys.executable} {script} {{in}} {{out}}"]) == 0
+    command = _bot(tmp_path, "answer = {'outcome': 'answer', 'topic': 'patents'}")
+    assert evaluate.main(["--quick", "--bot", command]) == 0
     assert "topic «patents»: 300 times, unknown here" in capfd.readouterr().err

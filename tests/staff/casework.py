@@ -132,6 +132,19 @@ async def take(database: Database, code: str, member: int) -> None:
     await database.write(write)
 
 
+async def withdraw_consent(database: Database, code: str) -> None:
+    """The person of a request takes back what it stands on."""
+    row = await request_row(database, code)
+
+    def write(connection: Connection) -> bool:
+        return consent.withdraw(
+            connection, load_desk(connection, department_id=1), conversation_id=row.conversation_id,
+            purpose=consent.Purpose.HANDLE_REQUEST, channel="telegram", now=now(),
+        )  # fmt: skip
+
+    assert await database.write(write)
+
+
 async def add_canned(
     database: Database, *, title: str = "Chào", text: str = "Chào {ten}, yêu cầu {ma}", unit_id: int | None = None
 ) -> int:

@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
+from bot.app import build_app
 from db.models import StaffRole
 from staff import access
 from staff.access import ROLES, SIGN_IN_PATH, Right, safe_return
@@ -77,6 +80,28 @@ async def running(make_settings: MakeSettings, understander) -> AsyncIterator[Ru
         yield service
 
 
+# what the service answers below /staff without the gate: it shows nothing but one's own name
+OPEN = {("GET", "/staff"), ("GET", "/staff/{rest:path}"), *(("GET", path) for path in only_post())}
+
+
+async def test_every_route_of_the_service_is_in_the_table(running: Running) -> None:
+    """A page that is added anywhere, and in any way, is a row of ``PAGES`` and so of every test here."""
+    found = set()
+    for one in build_app(running.service).routes:
+        path = getattr(one, "path", "")
+        if not path.startswith("/staff"):
+            assert isinstance(one, Route | Mount), one  # nothing that could hide pages of the console
+            continue
+        if isinstance(one, Mount):
+            assert (path, type(one.app)) == ("/staff/static", StaticFiles)
+            continue
+        assert isinstance(one, Route)
+        found |= {(method, path) for method in (one.methods or {"every"}) - {"HEAD"}}
+    assert found - OPEN == {(page.method, page.path) for page in PAGES}
+    for path in ("du-lieu", "lich/mua", "lich/bo-mua", "tin-moi"):  # so that this cannot come to look at nothing
+        assert any(one.endswith(f"/{path}") for _, one in found), path
+
+
 def test_every_right_names_its_roles() -> None:
     assert set(ROLES) == set(Right) - {Right.ANYBODY}
     assert all(roles for roles in ROLES.values())
@@ -98,6 +123,28 @@ async def test_without_a_session_every_page_leads_to_the_sign_in(running: Runnin
                 assert response.headers["location"].startswith(SIGN_IN_PATH), page
 
 
+async def test_before_the_second_step_every_page_leads_to_it(running: Running) -> None:
+    """And what an open page asks by itself, such as the queue's news, never brings another page into its bar."""
+    async with Browser(running) as member, Browser(running) as new:
+        await member.join()
+        await sql(running.database, "UPDATE staff_sessions SET is_verified = :no", no=False)
+        await new.use_link(await invite(running.database, login="moi"))  # has yet to set the step up
+        for half, step in ((member, CODE), (new, ENROL)):
+            asked_by_themselves = 0
+            for page in GUARDED:
+                if page.right is Right.HALF_SIGNED_IN:
+                    continue
+                response = await half.client.request(page.method, address(page.path))
+                if page.is_background:
+                    asked_by_themselves += 1
+                    assert (response.status_code, response.content) == (286, b""), page
+                    assert "location" not in response.headers, page
+                    continue
+                assert response.status_code == 303, page
+                assert response.headers["location"].startswith(step), page
+            assert asked_by_themselves
+
+
 async def test_a_role_without_the_right_is_turned_away(running: Running) -> None:
     for role in StaffRole:
         async with Browser(running) as member:
@@ -107,6 +154,15 @@ async def test_a_role_without_the_right_is_turned_away(running: Running) -> None
                     status = (await member.get(address(page.path))).status_code
                     may = role in ROLES[page.right]
                     assert (status == 403) is not may, (role, page, status)
+            token = token_of(await member.get("/staff/"))
+            before = await _rows(running)
+            for page in POSTS:
+                if page in GUARDED and role not in ROLES[page.right]:  # what a role may do, the tests of its page do
+                    response = await member.client.post(address(page.path), data={"token": token})
+                    assert response.status_code == 403, (role, page)
+                    assert "Vai trò của anh/chị" in text_of(response)
+                    assert f"Cán bộ {role.value}" in text_of(response)
+            assert await _rows(running) == before
 
 
 async def test_an_officer_takes_no_list_away(running: Running) -> None:
@@ -213,6 +269,47 @@ async def test_pages_nobody_made(running: Running) -> None:
             response = await member.get(path)
             assert response.status_code == 404, path
             assert "Không tìm thấy" in text_of(response)
+
+
+async def test_a_problem_keeps_the_head_of_who_is_signed_in(running: Running) -> None:
+    """And tells a stranger nothing: neither whose console it is nor which pages there are."""
+    async with Browser(running) as lan, Browser(running) as minh, Browser(running) as nobody:
+        await lan.join(role=StaffRole.OFFICER)
+        await minh.join(login="minh", role=StaffRole.OFFICER)
+        unit = await add_unit(running.database, "Phòng SHTT", "minh")
+        code = await file_request(running.database, unit_id=unit)
+        token = token_of(await lan.get("/staff/"))
+        missing, theirs = await lan.get("/staff/khong-co"), await lan.get(f"/staff/yeu-cau/{code}")
+        written = await lan.client.post(f"/staff/yeu-cau/{code}/ghi-chu", data={"token": token, "text": "x"})
+        refused = await lan.get("/staff/nhat-ky")
+        forged = await lan.client.post("/staff/giao-viec", data={"token": "0" * 64})
+        assert [page.status_code for page in (missing, theirs, written, refused, forged)] == [404, 404, 404, 403, 403]
+        for page in (missing, theirs, written, refused, forged):
+            shown = text_of(page)
+            assert "Sở KH&CN Yêu cầu Câu hỏi Chưa gửi Cán bộ lan Cán bộ xử lý Đăng xuất" in shown, page.url
+            assert "aria-current" not in page.text  # none of these parts
+            assert 'class="button" href="/staff/yeu-cau"' in page.text
+            assert page.headers["cache-control"] == "no-store"
+        assert text_of(theirs) == text_of(missing)  # another unit's looks like none
+        assert (await lan.client.post("/staff/dang-xuat", data={"token": token_of(missing)})).status_code == 303
+        assert (await minh.get(f"/staff/yeu-cau/{code}")).status_code == 200
+        for forged_session in (None, "x" * 43):
+            if forged_session:
+                nobody.client.cookies.set("khcn_staff", forged_session)
+            bare = await nobody.get("/staff/khong-co")
+            assert bare.status_code == 404
+            assert text_of(bare).startswith("Tới nội dung chính Trợ lý KH&CN Không tìm thấy")
+            assert "set-cookie" not in bare.headers
+            assert "Đăng xuất" not in bare.text
+
+
+async def test_before_the_second_step_a_problem_shows_no_parts(running: Running) -> None:
+    async with Browser(running) as lan:
+        await lan.join(role=StaffRole.MANAGER)
+        await sql(running.database, "UPDATE staff_sessions SET is_verified = :no", no=False)
+        page = await lan.get("/staff/khong-co")
+        assert page.status_code == 404
+        assert "Yêu cầu" not in text_of(page)
 
 
 async def test_another_departments_question_is_not_there(running: Running) -> None:

@@ -60,6 +60,11 @@ def test_what_changed_is_told_in_words() -> None:
     week = {"mon": [["07:00", "11:30"], ["13:30", "17:00"]], "sat": [["07:00", "11:30"]], "sun": []}
     assert shown(week=week) == {"Tuần": "Thứ Hai 07:00–11:30, 13:30–17:00; Thứ Bảy 07:00–11:30"}
     assert "[" not in shown(week=DEFAULT_HOURS["week"])["Tuần"]
+    moved = {"from_status": "in_progress", "to_status": "answered"}
+    assert shown(actor="staff", **moved) == {"Từ": "Đang xử lý", "Sang": "Đã trả lời"}
+    assert shown(actor="person", from_status=None, to_status="new") == {"Sang": "Mới"}
+    rated = {"from_status": "closed", "to_status": "closed", "stars": 5}
+    assert shown(actor="person", **rated) == {"Số sao": "5"}  # it changed nothing else
     assert shown(from_unit_id=7) == {"Từ đơn vị": "Phòng SHTT"}
     for odd in ({"week": {"x": 1}}, {"accept": {"amount": 1}}, {"answer": {"low": 3}}, {"khac": {"a": 1}}):
         assert next(iter(shown(**odd).values())).startswith("{")  # of another release: shown as it is

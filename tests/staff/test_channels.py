@@ -114,7 +114,7 @@ async def test_what_waits_in_a_channel_that_stays_off_goes_with_its_time(
         assert "Lời cán bộ" not in left
         given_up = select(OutboxMessage.error).where(OutboxMessage.status == OutboxStatus.UNDELIVERABLE)
         failed = await w.database.read(lambda c: c.execute(given_up).all())
-        assert [undelivered.reason(row) for row in failed] == ["Kênh tắt quá lâu, lời nhắn đã hết hạn giữ"]
+        assert [undelivered.reason(row) for row in failed] == ["Tin chờ quá lâu, đã hết hạn giữ"]
         await switch(w.running, "telegram", SwitchMode.ON)
         await person.says("menu")
         await eventually(lambda: _texts(person, MENU, 2))
@@ -296,4 +296,6 @@ async def test_without_the_channel_there_are_no_tokens(make_settings: MakeSettin
             page = await lan.post(f"{CHANNELS}/{path}", form_on=CHANNELS, refresh_token="r")
             assert page.status_code == 404
         shown = text_of(await lan.get(CHANNELS))
-        assert "Telegram Chưa cấu hình" in shown
+        assert "Telegram Chưa nối" in shown
+        assert "Zalo OA Chưa nối" in shown
+        assert "Mã truy cập Zalo OA" not in shown

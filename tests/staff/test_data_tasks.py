@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from db.models import DataRight, DataTask, OutboxMessage, StaffRole
+from db.models import AuditEvent, DataRight, DataTask, OutboxMessage, StaffRole
 from handlers.texts import say
 from tests.conftest import MakeSettings
 from tests.filing import CONSENT, says_all
 from tests.harness import Running, WebPerson, running_service
 from tests.staff.administering import ask_about_data
-from tests.staff.casework import PHONE, add_other_department, file_request, request_row
+from tests.staff.casework import PHONE, add_other_department, file_request, member_id, request_row
 from tests.staff.driver import Browser, sql, text_of
 
 TASKS = "/staff/du-lieu"
@@ -80,6 +80,39 @@ async def test_the_page_of_a_task_holds_the_whole_copy(running: Running) -> None
         read = await thu.get(f"{TASKS}/{task}")
         assert row.code in text_of(read)
         assert "báo người dân</button>" not in read.text
+
+
+async def test_who_reads_a_persons_whole_data_is_written_down(running: Running) -> None:
+    """Who, when, which task, each time it is shown; nothing about the person, and nothing where nothing was shown."""
+    async with Browser(running) as lan, Browser(running) as minh:
+        await lan.join(role=StaffRole.AUDITOR)
+        await minh.join(login="minh", role=StaffRole.MANAGER)
+        task, row = await asked_with(running, DataRight.VIEW)
+        path = f"{TASKS}/{task}"
+        started = dt.datetime.now(dt.UTC)
+
+        async def reads() -> list[Any]:
+            statement = select(AuditEvent.__table__).where(AuditEvent.action == "privacy.read").order_by(AuditEvent.id)
+            return list(await running.database.read(lambda c: c.execute(statement).all()))
+
+        await lan.get(TASKS)
+        assert (await lan.get(f"{TASKS}/{task + 1}")).status_code == 404
+        assert await reads() == []
+        assert row.code in text_of(await lan.get(path))
+        (read,) = await reads()
+        assert read.staff_member_id == await member_id(running.database, "lan")
+        assert started <= read.created_at <= dt.datetime.now(dt.UTC)
+        assert read.details == {"actor": "staff", "task_id": task, "right": "view"}
+        # a form that is refused shows the same page again
+        refused = await minh.post(f"{path}/tu-choi", form_on=TASKS, reason=" ")
+        assert (refused.status_code, row.code in text_of(refused)) == (400, True)
+        assert [one.staff_member_id for one in await reads()][1:] == [await member_id(running.database, "minh")]
+        log = text_of(await lan.get("/staff/nhat-ky", viec="privacy.read")).partition("Chi tiết")[2]
+        assert "Xem toàn bộ dữ liệu của người dân" in log
+        assert "Cán bộ minh" in log
+        await sql(running.database, "UPDATE data_tasks SET conversation_id = NULL")
+        assert "Những gì đang giữ" not in (await lan.get(path)).text
+        assert len(await reads()) == 2
 
 
 async def test_erasing_leaves_nothing_and_waits_for_open_requests(running: Running) -> None:

@@ -24,14 +24,18 @@ from sqlalchemy.exc import OperationalError
 from bot.commands import requests as command
 from bot.errors import CommandError
 from db.engine import Database
-from db.models import StaffRole
+from db.models import DataRight, StaffRole
 from db.queries import request_search
 from db.queries.request_export import ExportFilter
+from desk.actions import rate
+from desk.change import Actor
+from desk.settings import load_desk
 from desk.tables import Format, Sheet, csv_text, defuse
 from staff import audit_log, exports, request_export, texts
 from tests.conftest import ROOT, MakeSettings
 from tests.harness import Running, running_service
-from tests.staff.casework import file_request
+from tests.staff.administering import ask_about_data
+from tests.staff.casework import file_request, request_row
 from tests.staff.driver import Browser, invite, sql, text_of
 from tests.staff.test_undelivered import stuck
 
@@ -135,6 +139,29 @@ async def test_the_other_lists_as_files(running: Running, kind: str) -> None:
         assert rows_of(await lan.get(f"/staff/cau-hoi.{kind}"))[0][2] == "Câu hỏi"
         actions = [row[0] for row in await sql(running.database, "SELECT action FROM audit_events ORDER BY id")]
         assert actions[-3:] == ["undelivered.exported", "audit.exported", "questions.exported"]
+
+
+async def test_what_a_person_did_is_theirs_in_the_log(running: Running) -> None:
+    """Asking about their data, rating: neither the department's staff nor the system did that."""
+    database = running.database
+    async with Browser(running) as lan:
+        await lan.join()
+        code = await file_request(database, status="closed")
+        row = await request_row(database, code)
+        person, moment = Actor.person(row.conversation_id), dt.datetime.now(dt.UTC)
+        await database.write(
+            lambda c: rate(c, load_desk(c, department_id=1), request_id=row.id, stars=4, actor=person, now=moment)
+        )
+        task = await ask_about_data(database, DataRight.VIEW, conversation_id=row.conversation_id)
+        await lan.get(f"/staff/du-lieu/{task}")
+        log = rows_of(await lan.get("/staff/nhat-ky.csv"))
+        said = {line[3]: (line[1], set(line[4].split("; "))) for line in log}
+        assert said["Người dân đánh giá"] == ("Người dân", {f"Yêu cầu: {code}", "Số sao: 4"})
+        assert said["Người dân yêu cầu về dữ liệu của mình"][0] == "Người dân"
+        assert said["Xem toàn bộ dữ liệu của người dân"][0] == "Cán bộ lan"
+        assert said["Kết thúc"][1] == {f"Yêu cầu: {code}", "Từ: Đã trả lời", "Sang: Đã xong"}
+        page = text_of(await lan.get("/staff/nhat-ky", viec="privacy.open"))
+        assert "Người dân Người dân yêu cầu về dữ liệu của mình" in page
 
 
 async def test_the_audit_log_is_filtered_and_paged(running: Running, monkeypatch) -> None:

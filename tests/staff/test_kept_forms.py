@@ -41,6 +41,12 @@ async def lose_session(running: Running, browser: Browser, code: str, statement:
     return await browser.client.post(f"{QUEUE}/{code}/tra-loi", data=fields)
 
 
+async def sign_in_on(page, browser: Browser, *, login: str = "lan"):
+    """Fill in the sign-in form that keeps what was typed."""
+    fields = {"token": token_of(page), "login": login, "password": PASSWORD, "giu": hidden(page, "giu")}
+    return await browser.client.post("/staff/dang-nhap", data=fields)
+
+
 EXPIRE = "UPDATE staff_sessions SET expires_at = :at"
 
 
@@ -79,8 +85,7 @@ async def test_it_waits_through_the_second_factor_too(running: Running) -> None:
         await lan.join()
         code = await file_request(running.database)
         page = await lose_session(running, lan, code, EXPIRE, at=past())
-        fields = {"token": token_of(page), "login": "lan", "password": PASSWORD, "giu": hidden(page, "giu")}
-        step = await lan.client.post("/staff/dang-nhap", data=fields)
+        step = await sign_in_on(page, lan)
         assert step.status_code == 200
         assert "Nhập mã xác nhận" in text_of(step)
         wrong = await lan.client.post(
@@ -98,10 +103,9 @@ async def test_another_member_on_the_same_browser_does_not_get_it(running: Runni
         await minh.join(login="minh", role=StaffRole.OFFICER)
         await lan.join(role=StaffRole.OFFICER)
         code = await file_request(running.database)
-        page = await lose_session(running, lan, code, "UPDATE staff_sessions SET expires_at = :at", at=past())
-        fields = {"token": token_of(page), "login": "minh", "password": PASSWORD, "giu": hidden(page, "giu")}
-        response = await lan.client.post("/staff/dang-nhap", data=fields)
-        assert (response.status_code, response.headers["location"]) == (303, "/staff/")
+        page = await lose_session(running, lan, code, EXPIRE, at=past())
+        response = await sign_in_on(page, lan, login="minh")
+        assert (response.status_code, response.headers["location"]) == (303, "/staff/yeu-cau")
 
 
 async def test_a_form_that_is_not_ours_is_not_kept(running: Running) -> None:
@@ -170,16 +174,14 @@ async def test_it_waits_while_the_session_of_the_code_form_ends_too(running: Run
         await lan.join()
         code = await file_request(running.database)
         page = await lose_session(running, lan, code, EXPIRE, at=past())
-        fields = {"token": token_of(page), "login": "lan", "password": PASSWORD, "giu": hidden(page, "giu")}
-        step = await lan.client.post("/staff/dang-nhap", data=fields)
+        step = await sign_in_on(page, lan)
         waiting = {"token": token_of(step), "tiep": hidden(step, "tiep"), "giu": hidden(step, "giu")}
         await sql(running.database, EXPIRE, at=past())
         again = await lan.client.post("/staff/xac-nhan", data={**waiting, "code": "000000"})
         assert again.status_code == 403
         empty = await lan.client.post("/staff/xac-nhan", data={**waiting, "giu": "", "code": "000000"})
         assert (empty.status_code, empty.headers["location"]) == (303, "/staff/dang-nhap")
-        fields = {"token": token_of(again), "login": "lan", "password": PASSWORD, "giu": hidden(again, "giu")}
-        step = await lan.client.post("/staff/dang-nhap", data=fields)
+        step = await sign_in_on(again, lan)
         form = {"token": token_of(step), "code": await lan.fresh_code(), "giu": hidden(step, "giu")}
         shown = await lan.client.post("/staff/xac-nhan", data=form)
         assert unescape(shown.text).count(TYPED) == 1

@@ -17,9 +17,12 @@ from db.engine import Database
 from db.models import Conversation, Turn
 from db.queries import operations, turns
 from desk.tables import defuse
+from knowledge.ranking import BARE, OFFTOPIC, SIGNALS
+from knowledge.taxonomy import load_taxonomy
 from knowledge.text import fold
 from staff.clock import ago, day_begins, show_time
 from staff.questions import PAGE_SIZE, read_chart, read_filter, read_overview
+from staff.texts import names_of
 from tests.conftest import MakeSettings
 from tests.harness import Running, WebPerson, running_service
 from tests.staff.driver import Browser, sql, text_of
@@ -80,6 +83,35 @@ async def test_a_question_of_the_chat_appears_with_its_feedback(running: Running
         assert "nhan-hieu/" in read
         assert re.search(r"\b0\.\d{3}\b", read)  # scores of the candidates
         assert "0912" not in read
+
+
+async def test_how_a_question_was_read_is_told_in_words(running: Running) -> None:
+    """The words of ``ask --explain``: no name of the code's, not of what belongs to nobody here, nor of a lost card."""
+    asked = ("htx muon dang ky nhan hieu", "bao nhiêu tiền vậy", "hôm nay thời tiết sao", "kiểm định xe ô tô ở đâu")
+    for question in asked:
+        await WebPerson(running).says(question)
+
+    async def told(number: int) -> str:
+        page = (await lan.get(f"/staff/cau-hoi/{number}")).text
+        lines = re.findall("<li>(.*?)</li>", page[page.index('<ul class="explained">') :].partition("</ul>")[0])
+        return text_of_escaped("; ".join(lines))
+
+    async with Browser(running) as lan:
+        await lan.join()
+        said = {number: await told(number) for number in (1, 2, 3, 4)}
+        assert "viết tắt: «htx» → «hợp tác xã»" in said[1]
+        assert "từ ngữ của chủ đề" in said[1]
+        assert "câu chưa nêu việc gì cụ thể" in said[2]
+        assert "việc ngoài lĩnh vực của Sở" in said[3]
+        assert "Đăng kiểm xe (" in said[4]
+        names = {*load_taxonomy().topics, *names_of("facet"), BARE, OFFTOPIC, *SIGNALS, "ref", "steps", "read"}
+        for text in said.values():
+            assert [name for name in names if re.search(rf"(?<![\w-]){name}(?![\w-])", text)] == []
+        await sql(running.database, "UPDATE knowledge_records SET status = 'retired' WHERE kind = 'referral'")
+        assert "việc của cơ quan khác" in await told(4)
+        # a row of another release tells what it can
+        await sql(running.database, "UPDATE turns SET details = :odd", odd='{"explain": {"classes": [["bare", 1]]}}')
+        assert (await lan.get("/staff/cau-hoi/1")).status_code == 200
 
 
 async def test_html_shows_as_typed(running: Running) -> None:
@@ -201,10 +233,12 @@ async def test_channels_say_how_they_are(running: Running) -> None:
         await lan.join()
         page = await lan.get("/staff/")
         cards = [text_of_escaped(re.sub(r"<[^>]+>", " ", card)) for card in page.text.split("<li class=")[1:]]
-        web, telegram = (" ".join(card.split()) for card in cards[:2])
+        web, telegram, zalo = (" ".join(card.split()) for card in cards)
         assert web.startswith('"card"> Chat trên web Đang bật') or "Chat trên web Đang bật" in web
         assert "Nhận gần nhất vừa xong Gửi gần nhất vừa xong Đang chờ không có" in web
-        assert "Telegram Chưa cấu hình" in telegram
+        assert "Telegram Chưa nối" in telegram  # all three stand there, with or without a token
+        assert "Zalo OA Chưa nối" in zalo
+        assert re.search(r'<option value="zalo">Zalo OA</option>', page.text)
         assert "Nhận gần nhất 3 phút trước" in telegram
         assert "Mã truy cập của kênh bị từ chối, 2 giờ trước (CredentialsRejected: 401)" in telegram
 

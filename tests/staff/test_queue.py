@@ -92,6 +92,26 @@ async def test_tabs_hold_what_they_say(running: Running) -> None:
             assert (await chief.get(QUEUE, sau=f"{odd}-{odd}")).status_code == 200
 
 
+async def test_an_empty_tab_of_ones_own_points_to_what_nobody_has(running: Running) -> None:
+    database, none = running.database, "Chưa có yêu cầu nào của anh/chị."
+    async with Browser(running) as lan:
+        await lan.join(login="lan", role=StaffRole.OFFICER)
+        theirs = await add_unit(database, "Phòng TĐC")
+        await file_request(database, unit_id=theirs)  # nobody has it either, but it is not for them to see
+        page = text_of(await lan.get(QUEUE))
+        assert none in page
+        assert "chưa giao" not in page
+        free = await file_request(database)
+        page = await lan.get(QUEUE)
+        link = re.search(rf'{none} Đang có <a href="([^"]+)">1 yêu cầu chưa giao</a>[.]', page.text)
+        assert link
+        assert listed(await lan.client.get(link[1])) == [free]
+        assert none not in text_of(await lan.get(QUEUE, kenh="web"))  # a filter that finds nothing says so itself
+        assert none not in text_of(await lan.get(QUEUE, muc="qua-han"))
+        await file_request(database, assignee_id=await member_id(database, "lan"), status="accepted")
+        assert none not in text_of(await lan.get(QUEUE))
+
+
 async def _found(browser: Browser, **given: str) -> list[str]:
     return listed(await browser.get(QUEUE, **{key.replace("_", "-"): value for key, value in given.items()}))
 

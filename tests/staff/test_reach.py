@@ -6,16 +6,18 @@ import datetime as dt
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import Connection
 
-from db.queries.request_queue import HANDLE_REQUEST
+from db.queries.privacy import HANDLE_REQUEST
+from db.queries.request_export import ExportFilter, list_in_full
 from desk import consent
-from desk.settings import load_desk
+from desk.tables import Format
+from staff.request_export import cells
 from staff.windows import Window, reach_of
 from tests.conftest import MakeSettings
 from tests.harness import running_service
-from tests.staff.casework import file_request, request_row
+from tests.staff.casework import file_request, request_row, withdraw_consent
 from tests.staff.driver import Browser, sql, text_of
+from tests.staff.test_exports import rows_of
 from tests.staff.test_undelivered import stuck
 
 NOW = dt.datetime(2026, 11, 22, 3, tzinfo=dt.UTC)
@@ -90,24 +92,48 @@ async def test_who_withdrew_their_consent_is_not_called(make_settings: MakeSetti
     """What the chat promises at once: the number is told nowhere it could be called from, until they agree anew."""
     async with running_service(make_settings(), understander) as running, Browser(running) as lan:
         await lan.join()
+        database = running.database
         code, _ = await stuck(running)
-        row = await request_row(running.database, code)
-        page, undelivered = f"/staff/yeu-cau/{code}", "/staff/chua-gui"
-        for path in (page, undelivered):
-            assert "0912 345 678" in text_of(await lan.get(path))
+        other = await file_request(database, phone="+84987000111", description="Việc khác hẳn")
+        page, undelivered, queue = f"/staff/yeu-cau/{code}", "/staff/chua-gui", "/staff/yeu-cau"
+        search = f"{queue}?tim=345678"
 
-        def withdraw(connection: Connection) -> bool:
-            return consent.withdraw(
-                connection, load_desk(connection, department_id=1), conversation_id=row.conversation_id,
-                purpose=consent.Purpose.HANDLE_REQUEST, channel="telegram", now=dt.datetime.now(dt.UTC),
-            )  # fmt: skip
+        async def everywhere() -> dict[str, str]:
+            """What each page or file that tells of the request says."""
+            told = {path: (await lan.get(path)).text for path in (page, undelivered, search)}
+            for path in (queue, undelivered):
+                for kind in Format:
+                    told[f"{path}.{kind}"] = str(rows_of(await lan.get(f"{path}.{kind}")))
+            filed = await database.read(lambda c: list_in_full(c, ExportFilter(), department_id=1))
+            told["the command"] = str([cells(row, {}) for row in filed])
+            return told
 
-        assert await running.database.write(withdraw)
-        shown = await lan.get(page)
-        assert "đã rút đồng ý" in text_of(shown)
-        for path in (page, undelivered):
-            found = await lan.get(path)
-            assert code in text_of(found)
+        before = await everywhere()
+        assert [where for where, said in before.items() if "0912 345 678" not in said] == [search]
+        assert "Đã gọi" in before[page]
+        await withdraw_consent(database, code)
+        after = await everywhere()
+        assert "đã rút đồng ý" in after[page]
+        assert "Đã gọi" not in after[page]
+        for where, said in after.items():
+            assert code in said, where
             for form in ("0912 345 678", "0912345678", "912345678"):
-                assert form not in found.text, path
+                assert form not in said, where
+        for where in (f"{queue}.csv", f"{queue}.xlsx", "the command"):
+            assert (other in after[where], "0987 000 111" in after[where]) == (True, True)  # nobody else's is missing
         assert HANDLE_REQUEST == consent.Purpose.HANDLE_REQUEST
+
+
+async def test_a_number_withdrawn_joins_no_requests(make_settings: MakeSettings, understander) -> None:
+    """Neither page of two requests from one number says so once either person withdrew; the other keeps its own."""
+    async with running_service(make_settings(), understander) as running, Browser(running) as lan:
+        await lan.join()
+        one = await file_request(running.database, description="Tôi hỏi về mã vạch")
+        two = await file_request(running.database, description="Xin hướng dẫn kiểm định cân")
+        for code in (one, two):
+            assert "cùng số điện thoại" in text_of(await lan.get(f"/staff/yeu-cau/{code}"))
+        await withdraw_consent(running.database, one)
+        for code, phones in ((one, 0), (two, 1)):
+            page = text_of(await lan.get(f"/staff/yeu-cau/{code}"))
+            assert "cùng số điện thoại" not in page, code
+            assert page.count("0912 345 678") == phones

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,9 +12,8 @@ from sqlalchemy import Connection, select
 
 from db.models import AuditEvent, OutboxMessage, RequestHistory, StaffRole
 from db.queries import requests
-from desk import actions, files
+from desk import actions
 from desk.change import Actor
-from desk.files import blob_path
 from desk.settings import load_desk
 from staff.app import PAGES
 from staff.request_actions import ACTIONS
@@ -76,6 +74,11 @@ async def test_a_case_from_new_to_reopened(running: Running) -> None:
             assert shown in page, shown
 
         assert "Đã báo: đã nhận được yêu cầu." in page
+        assert (await request_row(database, code)).unread_at is not None
+        for said in (page, text_of(await lan.get(QUEUE, muc="chua-giao"))):
+            assert "Mới" in said
+            assert "tin mới" not in said  # one tag says it
+        assert "Đánh dấu đã đọc" not in page
         assert "đã nhận yêu cầu này" in await done(lan, code, "nhan")
         assert (await request_row(database, code)).assignee_id == await member_id(database, "lan")
         page = await done(lan, code, "hoi-them", text="Chị gửi giúp ảnh nhãn")
@@ -291,62 +294,6 @@ async def test_delivery_is_told_as_it_is(running: Running) -> None:
         fields = {"token": token_of(page), "version": version_of(page), "message": str(said)}
         response = await lan.client.post(f"{QUEUE}/{other}/da-goi", data=fields)
         assert response.status_code == 400  # a message of another request
-
-
-# -- files --------------------------------------------------------------------------------------------------------
-
-
-async def _attach(running: Running, code: str, content: bytes, **values: Any) -> int:
-    """A file that came with a request, on disk and in its row."""
-    row, digest = await request_row(running.database, code), hashlib.sha256(content).hexdigest()
-    path = blob_path(running.service.settings.files_dir, digest)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    new = files.NewFile(digest, values.pop("kind", "document"), size=len(content), **values)
-
-    def write(connection: Connection) -> int:
-        return files.add(connection, load_desk(connection, department_id=1), new, now=now(), request_id=row.id)
-
-    return await running.database.write(write)
-
-
-async def test_files_are_downloads(running: Running) -> None:
-    page_of_html = b"<script>alert(1)</script>"
-    async with Browser(running) as lan:
-        await lan.join(role=StaffRole.OFFICER)
-        code, other = await file_request(running.database), await file_request(running.database)
-        bad = await _attach(running, code, page_of_html, media_type="text/html", name='../"giấy\\tờ".html')
-        raw = await _attach(running, code, b"\xff\xd8raw", media_type="image/jpeg", kind="photo", name="goc.jpg")
-        ours = await _attach(running, code, b"\xff\xd8ours", media_type="image/jpeg", kind="photo", is_reencoded=True)
-        page = await lan.get(f"{QUEUE}/{code}")
-        assert f'<img src="{QUEUE}/{code}/tep/{ours}"' in page.text
-        assert f'<img src="{QUEUE}/{code}/tep/{raw}"' not in page.text  # as it came, with whatever is hidden in it
-
-        for file_id, content in ((bad, page_of_html), (raw, b"\xff\xd8raw")):
-            answer = await lan.get(f"{QUEUE}/{code}/tep/{file_id}")
-            assert answer.status_code == 200
-            assert answer.content == content
-            assert answer.headers["content-type"] == "application/octet-stream"
-            assert answer.headers["content-disposition"].startswith("attachment")
-            assert answer.headers["x-content-type-options"] == "nosniff"
-            assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
-            assert answer.headers["cache-control"] == "no-store"
-        assert ".." not in (await lan.get(f"{QUEUE}/{code}/tep/{bad}")).headers["content-disposition"]
-        answer = await lan.get(f"{QUEUE}/{code}/tep/{ours}")
-        assert answer.headers["content-type"] == "image/jpeg"
-        assert answer.headers["content-disposition"].startswith("inline")
-
-        assert (await lan.get(f"{QUEUE}/{other}/tep/{ours}")).status_code == 404  # of another request
-        for missing in ("999", str(10**12), "0"):
-            assert (await lan.get(f"{QUEUE}/{code}/tep/{missing}")).status_code == 404
-        await running.database.write(lambda c: files.remove(c, file_id=ours, now=now()))
-        assert (await lan.get(f"{QUEUE}/{code}/tep/{ours}")).status_code == 404
-        assert f"tep/{ours}" not in (await lan.get(f"{QUEUE}/{code}")).text
-        digest = hashlib.sha256(page_of_html).hexdigest()
-        blob_path(running.service.settings.files_dir, digest).unlink()
-        assert (await lan.get(f"{QUEUE}/{code}/tep/{bad}")).status_code == 404
-    async with Browser(running) as nobody:
-        assert (await nobody.get(f"{QUEUE}/{code}/tep/{raw}")).status_code == 303
 
 
 async def test_what_was_asked_before_and_what_may_be_the_same(running: Running) -> None:

@@ -21,6 +21,7 @@ from tests.harness import Running, running_service
 from tests.staff.driver import PASSWORD, Browser, invite, sql, text_of, token_of
 
 CODE, ENROL, ACCOUNT = "/staff/xac-nhan", "/staff/hai-lop", "/staff/tai-khoan"
+HOMES = {role: "/staff/yeu-cau" if role in {"officer", "manager"} else "/staff/" for role in StaffRole}
 
 
 @pytest.fixture
@@ -42,7 +43,8 @@ async def give(browser: Browser, code: str, **fields: str):
 async def test_who_must_set_it_up_sees_nothing_before(running: Running, role: StaffRole) -> None:
     async with Browser(running) as lan:
         response = await lan.use_link(await invite(running.database, role=role))
-        assert response.headers["location"] == (ENROL if role in REQUIRED else "/staff/")
+        home = HOMES[role]
+        assert response.headers["location"] == (ENROL if role in REQUIRED else home)
         if role not in REQUIRED:
             assert (await lan.get("/staff/")).status_code == 200
             return
@@ -55,6 +57,7 @@ async def test_who_must_set_it_up_sees_nothing_before(running: Running, role: St
         before = lan.client.cookies["khcn_staff"]
         page = await lan.enrol()
         assert len(recovery_codes(page)) == len(set(recovery_codes(page))) == RECOVERY_CODES
+        assert f'class="button" href="{home}"' in page.text
         assert lan.client.cookies["khcn_staff"] != before  # more rights, another token
         assert (await lan.get("/staff/")).status_code == 200
         async with Browser(running) as thief:
@@ -86,6 +89,24 @@ async def test_signing_in_takes_password_and_code(running: Running) -> None:
         assert (response.status_code, response.headers["location"]) == (303, "/staff/yeu-cau?muc=tat-ca")
         assert lan.client.cookies["khcn_staff"] != half
         assert (await lan.get("/staff/yeu-cau")).status_code == 200
+
+
+@pytest.mark.parametrize("role", list(StaffRole))
+async def test_whoever_works_on_requests_begins_at_the_queue(running: Running, role: StaffRole) -> None:
+    """Unless another page was wanted: that one is kept, for every role."""
+    async with Browser(running) as lan:
+        await lan.join(role=role)
+        for wanted, reached in (("/staff/", HOMES[role]), ("/staff/?tim=tem", "/staff/?tim=tem"), ("//x", HOMES[role])):
+            response = await lan.sign_in(back=wanted)
+            if role in REQUIRED:
+                assert response.headers["location"].startswith(CODE)
+                response = await give(lan, await lan.fresh_code(), tiep=wanted)
+            assert (response.status_code, response.headers["location"]) == (303, reached)
+            if role in REQUIRED:  # the form for the code, come back to afterwards
+                assert (await lan.get(CODE)).headers["location"] == HOMES[role]
+        page = await lan.get("/staff/")  # the overview stays where it is
+        assert "Kênh và câu hỏi" in text_of(page)
+        assert f'class="brand" href="{HOMES[role]}"' in page.text
 
 
 async def test_a_code_works_once(running: Running) -> None:

@@ -26,7 +26,7 @@ async def test_a_link_sets_the_password_once(make_settings: MakeSettings, unders
         for _ in range(3):  # a messenger that previews the link uses nothing up
             assert "Tên đăng nhập của anh/chị là lan" in text_of(await lan.get(path))
         response = await lan.use_link(path)
-        assert (response.status_code, response.headers["location"]) == (303, "/staff/")
+        assert (response.status_code, response.headers["location"]) == (303, "/staff/yeu-cau")
         assert "Cán bộ lan" in text_of(await lan.get("/staff/"))
         async with Browser(running) as other:
             used = await other.get(path)
@@ -284,7 +284,7 @@ async def test_signing_in_never_leads_away(sqlite_settings: MakeSettings, unders
     async with running_service(sqlite_settings(), understander) as running, Browser(running) as lan:
         await lan.join(role=StaffRole.OFFICER)
         response = await lan.sign_in(back=back)
-        assert (response.status_code, response.headers["location"]) == (303, "/staff/")
+        assert (response.status_code, response.headers["location"]) == (303, "/staff/yeu-cau")
 
 
 # -- accounts -----------------------------------------------------------------------------------------------------
