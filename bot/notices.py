@@ -7,6 +7,7 @@ and tax code above all.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,12 +19,13 @@ from db.engine import Database
 from db.queries import requests
 from desk.identity import read_phone
 from handlers.context import choice
-from handlers.masking import mask_name, mask_personal_data
+from handlers.masking import mask_name_in, mask_personal_data
 from handlers.messages import Choice, Reply
 from handlers.texts import say
 from handlers.times import show_day
 
 FREE_TEXT = ("text", "result", "reason")  # fields an officer writes
+HIDDEN = re.compile(r"\[số [^]]+\]")  # a number as it is masked
 
 
 def word(data: Mapping[str, Any], hide: Callable[[str], str] = str, *, with_choices: bool = True) -> Reply:
@@ -34,8 +36,14 @@ def word(data: Mapping[str, Any], hide: Callable[[str], str] = str, *, with_choi
     if "notice" not in data:
         return Reply.from_json(dict(data))
     key, fields = str(data["notice"]), dict(data.get("fields", {}))
-    fields |= {name: hide(fields[name]) for name in FREE_TEXT if isinstance(fields.get(name), str)}
-    reply = Reply(say(f"notice.{_text_key(key, fields)}", **_shown(key, fields)))
+    written = {name: fields[name] for name in FREE_TEXT if isinstance(fields.get(name), str)}
+    shown = {name: hide(text) for name, text in written.items()}
+    hidden = any(HIDDEN.search(shown[name]) and not HIDDEN.search(text) for name, text in written.items())
+    fields |= shown
+    body = say(f"notice.{_text_key(key, fields)}", **_shown(key, fields))
+    if key == "request.replied" and not with_choices:
+        body = f"{body}\n{say('notice.write_back', code=fields['code'])}"
+    reply = Reply(body, note=say("notice.hidden") if hidden else None)
     reply = replace(reply, link=fields["code"] if key == "request.filed" else None)
     return replace(reply, choices=_choices(key, fields)) if with_choices else reply
 
@@ -111,8 +119,8 @@ class Wording:
         def hide(text: str) -> str:
             text = mask_personal_data(text, keep=self._live.department.phones)
             for value in own:
-                text = text.replace(value, "•••")
-            return text.replace(name, mask_name(name)) if name else text
+                text = text.replace(value, "[số riêng]")
+            return mask_name_in(text, name)
 
         return hide
 

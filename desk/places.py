@@ -6,6 +6,7 @@ comes back as several, none of them sure; what is not known stays in ``rest`` as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -58,7 +59,7 @@ class PlaceMatch:
 
     @property
     def former_name(self) -> str | None:
-        """The former commune or district as it was called: ``Xã Tân Trạch, Huyện Cần Đước``."""
+        """The former commune or district as it was called: ``Xã Tân Trạch, huyện Cần Đước``."""
         unit = load_table().former.get(self.former or "")
         return _former_name(unit) if unit else None
 
@@ -128,17 +129,21 @@ def place_of(code: str, former: str | None = None) -> PlaceMatch | None:
 
 def show_place(
     province: str | None, old: str | None = None, commune: str | None = None, former: str | None = None,
-    rest: str | None = None,
+    rest: str | None = None, *, in_sentence: bool = False,
 ) -> str:  # fmt: skip
-    """A kept place: ``Ấp 3, Xã Mỹ Lệ, Tây Ninh (Long An cũ), trước là Xã Tân Trạch, Huyện Cần Đước``."""
+    """A kept place: ``Ấp 3, xã Mỹ Lệ, Tây Ninh (Long An cũ), trước là xã Tân Trạch, huyện Cần Đước``.
+
+    ``in_sentence``: other words stand before it, so that it does not begin with a capital title.
+    """
     table = load_table() if commune or former else None
     today = table.today.get(commune or "") if table else None
     unit = table.former.get(former or "") if table else None
-    parts = [rest, today.name if today else None, province_name(province, old)]
-    if unit is not None and today is None:
-        parts.insert(1, f"{unit.name} cũ")
-    elif unit is not None:
-        parts.append(f"trước là {_former_name(unit)}")
+    named = today.name if today else f"{unit.name} cũ" if unit else None
+    if named and (rest or in_sentence):
+        named = _small_title(named)
+    parts = [rest, named, province_name(province, old)]
+    if unit is not None and today is not None:
+        parts.append(f"trước là {_small_title(_former_name(unit))}")
     return ", ".join(part for part in parts if part)
 
 
@@ -154,7 +159,16 @@ def place_names(commune: str | None, former: str | None) -> Sequence[str]:
 
 def _former_name(unit: Unit) -> str:
     district = load_table().former.get(unit.district or "")
-    return f"{unit.name}, {district.name}" if district else unit.name
+    return f"{unit.name}, {_small_title(district.name)}" if district else unit.name
+
+
+# Nghị định 30/2020/NĐ-CP, Phụ lục II, mục III: «xã Tân Trạch», but «Phường 3» and «Quận 1» with a number.
+_TITLE = re.compile(r"(?:Phường|Xã|Thị [Tt]rấn|Đặc khu|Huyện|Quận|Thị [Xx]ã|Thành [Pp]hố)\b(?!\s+\d)")
+
+
+def _small_title(name: str) -> str:
+    """A unit's name as it is written after other words."""
+    return _TITLE.sub(lambda title: title.group().lower(), name, count=1) if _TITLE.match(name) else name
 
 
 # -- finding --------------------------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ def is_desk_command(words: str) -> bool:
 def route(context: TurnContext, state: DialogueState, messages: Sequence[IncomingMessage]) -> Decision | None:
     """The decision of a turn that is the desk's; None for any other. Raises DeskNeeded."""
     first = messages[0]
+    state = replace(state, last_tap=None)  # the same button after a word is no second tap
     if first.kind is MessageKind.TEXT:
         return _texts(context, state, [clean(message.text) for message in messages], messages)
     if first.kind is MessageKind.CONTACT and first.shared and context.standing is not None:
@@ -141,6 +142,8 @@ def _command(context: TurnContext, state: DialogueState, words: str) -> Decision
         return support_request.tap(context, state, "rm:last")
     if (rated := _RATE.fullmatch(words)) and (request := request_status.latest_to_rate(context)):
         return request_status.rate(context, state, request, int(rated.group(1)))
+    if words in support_request.SEND and (filed := support_request.just_filed(context, state)):
+        return support_request.sent_already(state, filed.code)
     if words in _WRITE_COMMANDS and (request := request_status.waiting_for_answer(context) or _newest_open(context)):
         return request_status.ask_words(state, request)
     return None
@@ -196,13 +199,13 @@ def _answer_to_officer(context: TurnContext, state: DialogueState, words: str, r
 
 
 def remind(context: TurnContext, before: DialogueState, decision: Decision) -> Decision:
-    """An answer given while a form is open, or while an officer waits, says how to go on with that."""
+    """An answer given while a form is open, or an officer works on a request, says how to go on with that."""
     if context.standing is None or not decision.replies or decision.log.outcome is None:
         return decision
     extra: list[Choice] = []
     if context.desk.form is not None and decision.state.awaiting != support_request.AWAITING:
         extra.append(choice("form.go_on", "s:go"))
-    request = request_status.waiting_for_answer(context)
+    request = request_status.with_officer(context)
     if request is not None and decision.state.question and decision.state.question != before.question:
         extra.append(choice("request.forward", f"r:f:{request.code}", code=request.code))
     if not extra:

@@ -74,7 +74,12 @@ def _read_kind(context: TurnContext, form: Form, text: str) -> Result:
 def _read_name(context: TurnContext, form: Form, text: str) -> Result:
     del context
     name = read_name(_LEAD_IN.sub("", text, count=1))
-    return _problem(name) if isinstance(name, Problem) else Answered(form.answered(Step.NAME, name=name))
+    return _problem(name) if isinstance(name, Problem) else Answered(form.answered(Step.NAME, name=capitalised(name)))
+
+
+def capitalised(name: str) -> str:
+    """A name typed all in small or all in capital letters as names are written; any other as it was typed."""
+    return name.title() if name.islower() or name.isupper() else name
 
 
 _LEAD_IN = re.compile(

@@ -97,7 +97,8 @@ def commune_choices(form: Form) -> tuple[Choice, ...]:
 
 def commune_question(form: Form) -> str:
     """What is asked once the province is known."""
-    return say("form.commune", where=show_place(form.province, form.old_province, None, form.former_unit))
+    where = show_place(form.province, form.old_province, None, form.former_unit, in_sentence=True)
+    return say("form.commune", where=where)
 
 
 def _which(form: Form, matches: Sequence[PlaceMatch]) -> Wrong:
@@ -130,6 +131,6 @@ def _taken(form: Form, match: PlaceMatch) -> Answered:
 
 def _what_it_is_today(match: PlaceMatch) -> str | None:
     if match.commune is not None and match.former is not None:
-        now = show_place(match.province, match.old, match.commune)
+        now = show_place(match.province, match.old, match.commune, in_sentence=True)
         return say("form.commune_today", old=match.former_name, now=now)
     return say("form.place_today", old=match.old_name, now=match.name) if match.old_name else None

@@ -8,7 +8,7 @@ from desk.identity import mask_phone, mask_tax_code
 from handlers import form_places
 from handlers.context import TurnContext, choice
 from handlers.form import EDITABLE, OPTIONAL, ORGANISED, Form, Step
-from handlers.masking import mask_name, mask_personal_data
+from handlers.masking import mask_name, mask_name_in, mask_personal_data
 from handlers.messages import Choice, Reply
 from handlers.standing import KeptFile
 from handlers.texts import say
@@ -94,7 +94,7 @@ def shown_fields(context: TurnContext, form: Form, files: tuple[KeptFile, ...]) 
     description = form.description or ""
     values[Step.NEED] = mask_for(context, description, form.name) if masked else description
     if files or form.takes_files:
-        values[Step.FILES] = say("form.files_count", count=len(files)) if files else None
+        values[Step.FILES] = say("form.files_count", count=len(files)) if files else say("form.no_files")
     return {step: values[step] or say("form.empty") for step in EDITABLE if step in values}
 
 
@@ -106,8 +106,7 @@ def mask_half(code: str) -> str:
 
 def mask_for(context: TurnContext, text: str, name: str | None) -> str:
     """Free text for a channel that may not show people's data; the person's own name is hidden wherever it stands."""
-    hidden = mask_personal_data(text, keep=context.department.phones)
-    return hidden.replace(name, mask_name(name)) if name else hidden
+    return mask_name_in(mask_personal_data(text, keep=context.department.phones), name)
 
 
 def _national(e164: str | None) -> str | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import phonenumbers
 
+from knowledge.text import fold
+
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _LONG_DIGITS = re.compile(r"(?<![\w/])\d(?:[ .-]?\d){8,18}(?![\w/])")
 _PLATE = re.compile(r"\b\d{2}[A-Za-z]{1,2}\d?[- .]?\d{3}[.]?\d{2}\b")
@@ -43,6 +45,23 @@ def mask_name(name: str) -> str:
     if len(words) < 2:
         return f"{name[:1]}•••"
     return " ".join([*(f"{word[0]}." for word in words[:-1]), words[-1]])
+
+
+def mask_name_in(text: str, name: str | None) -> str:
+    """``text`` with one person's full name masked, whatever its case and with or without diacritics.
+
+    A given name alone is hidden only as it was typed: without its capital it may be an ordinary word.
+    """
+    words = (name or "").split()
+    if name is None or not words:
+        return text
+    if len(words) == 1:
+        return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: mask_name(name), text)
+    folded = "".join((fold(letter) or letter)[0] for letter in text)  # a letter for a letter: places stay the same
+    wanted = r"\s+".join(re.escape("".join((fold(letter) or letter)[0] for letter in word)) for word in words)
+    for found in reversed(list(re.finditer(rf"(?<!\w){wanted}(?!\w)", folded))):
+        text = f"{text[: found.start()]}{mask_name(name)}{text[found.end() :]}"
+    return text
 
 
 def mask_within(value: Any) -> Any:

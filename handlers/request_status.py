@@ -182,6 +182,12 @@ def waiting_for_answer(context: TurnContext) -> OwnRequest | None:
     return next((request for request in own if request.status == RequestStatus.WAITING), None)
 
 
+def with_officer(context: TurnContext) -> OwnRequest | None:
+    """The request an officer and the person are writing about: one that waits for them, or is being worked on."""
+    running = (request for request in context.desk.requests if request.status == RequestStatus.IN_PROGRESS)
+    return waiting_for_answer(context) or next(running, None)
+
+
 # -- ending ---------------------------------------------------------------------------------------------------------
 
 
@@ -199,8 +205,10 @@ def rate(context: TurnContext, state: DialogueState, request: OwnRequest, stars:
 
 
 def latest_to_rate(context: TurnContext) -> OwnRequest | None:
-    """The newest request that can be rated and was not."""
-    return next((r for r in context.desk.requests if _can(r, "rate") and r.rating is None), None)
+    """The newest request that can be rated and was not; otherwise the one that ended last: the last rating counts."""
+    ended = [request for request in context.desk.requests if _can(request, "rate")]
+    unrated = (request for request in ended if request.rating is None)
+    return next(unrated, max(ended, key=lambda request: request.closed_at or request.created_at, default=None))
 
 
 def _ask_withdraw(context: TurnContext, state: DialogueState, request: OwnRequest) -> Decision:

@@ -7,6 +7,7 @@ leaves the form where it is, and «tiếp tục» goes on.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from handlers.commands import Command, DiscardForm, FileRequest, MakeFormLink, R
 from handlers.context import Decision, TurnContext, choice
 from handlers.form import EDITABLE, OPTIONAL, PURPOSES, Answered, Form, Step, Wrong, begin
 from handlers.messages import IncomingMessage, Reply, SharedContact
+from handlers.standing import OwnRequest
 from handlers.state import DialogueState
 from handlers.texts import say
 from knowledge.text import clean, fold
@@ -24,6 +26,7 @@ from knowledge.understanding import Outcome, QuestionContext
 
 AWAITING = "form"
 QUESTION_CONFIDENCE = 0.6
+SENT_JUST_NOW = dt.timedelta(minutes=10)
 _ASKS = re.compile(
     r" (?:gì|gi|nào|nao|sao|đâu|dau|bao nhiêu|bao nhieu|bao lâu|bao lau|mấy|thế nào|the nao|như nào|ai|hả|được không|"
     r"duoc khong|phải không|có cần|co can|có được|co duoc)[ ?!.,]"
@@ -351,15 +354,26 @@ def edit(context: TurnContext, state: DialogueState, step: Step | None) -> Decis
     return _ask(context, state, form.without(step))
 
 
+def just_filed(context: TurnContext, state: DialogueState) -> OwnRequest | None:
+    """The request a second «gửi» is about: filed a moment ago, with nothing else waiting for words."""
+    if context.desk.form is not None or state.awaiting is not None:
+        return None
+    newest = next(iter(context.desk.requests), None)
+    return newest if newest is not None and context.now - newest.created_at < SENT_JUST_NOW else None
+
+
+def sent_already(state: DialogueState, code: str) -> Decision:
+    """Confirming again files nothing."""
+    return _reply(state, Reply(say("form.sent_already", code=code), choices=(choice("request.mine", "r"),)))
+
+
 def send(context: TurnContext, state: DialogueState, mark: str | None) -> Decision:
     """Confirm. ``mark`` begins with the form's key, so that an old button never sends a newer form."""
     kept = context.desk.form
     if mark:
         filed = next((request for request in context.desk.requests if (request.key or "").startswith(mark)), None)
         if filed is not None:
-            return _reply(
-                state, Reply(say("form.sent_already", code=filed.code), choices=(choice("request.mine", "r"),))
-            )
+            return sent_already(state, filed.code)
     if kept is None or (mark is not None and not (mark and kept.key.startswith(mark))):
         return resume(context, state)
     form = Form.from_json(kept.data)

@@ -128,6 +128,17 @@ async def test_a_question_while_the_officer_waits_is_answered_and_can_be_passed_
         assert code
 
 
+async def test_a_word_back_to_an_officer_who_did_not_ask_can_be_passed_on(sqlite_settings, understander) -> None:
+    async with running_service(sqlite_settings(), understander) as running:
+        person, officer = WebPerson(running), Officer(running)
+        await file(person)
+        await officer.does(actions.reply, text="Nhãn in ở Tân An phải không ạ?")
+        await person.replies()
+        reply = (await person.says("đăng ký nhãn hiệu tốn bao nhiêu?"))[-1]
+        await person.taps(button([reply], say("request.forward")))
+        assert ("person", "đăng ký nhãn hiệu tốn bao nhiêu?") in await messages(running)
+
+
 async def test_words_are_added_a_request_withdrawn_reopened_and_rated_in_words(
     make_settings: MakeSettings, understander
 ) -> None:
@@ -139,8 +150,9 @@ async def test_words_are_added_a_request_withdrawn_reopened_and_rated_in_words(
         assert ("person", "Cơ sở có 5 lao động") in await messages(running)
 
         await officer.does(actions.close, result="Đã hướng dẫn qua điện thoại.")
-        assert "Kết quả: Đã hướng dẫn" in (await person.replies())[-1]["body"]
+        assert "đã xong. Kết quả: Đã hướng dẫn" in (await person.replies())[-1]["body"]
         assert (await person.says("đánh giá 2"))[-1]["body"] == say("request.thanks", stars=2)
+        assert (await person.says("đánh giá 3"))[-1]["body"] == say("request.thanks", stars=3)  # the last one counts
         await person.says(f"mở lại {code}")
         reopened = await person.says("Tôi chưa rõ phí")
         assert code in reopened[-1]["body"]

@@ -92,7 +92,7 @@ async def test_what_is_wrong_is_named_with_an_example_and_asked_again(sqlite_set
         await person.says("01662345678")  # eleven digits, of before 2018
         unknown = (await person.says("ở nhà"))[-1]
         assert "Ví dụ" in unknown["body"]
-        assert (await person.says("Bến Tre"))[-1]["body"].startswith("Bến Tre nay thuộc tỉnh Vĩnh Long.")
+        assert (await person.says("Bến Tre"))[-1]["body"].startswith("Bến Tre nay thuộc Vĩnh Long.")
         await person.says("bỏ qua")  # the commune
         assert (await person.says("ừ"))[-1]["body"] == say("problem.need.too_short")
 
@@ -135,6 +135,7 @@ async def test_confirming_twice_at_once_files_one(make_settings: MakeSettings, u
         await person.taps("m")
         late = await person.taps(send)
         assert late[-1]["body"] == say("form.sent_already", code=code_of(late))
+        assert (await person.says("gửi"))[-1]["body"] == late[-1]["body"]  # the word alone means the same
         assert len(await all_requests(running.database)) == 1
 
 

@@ -19,7 +19,7 @@ from tests.filing import CONSENT, NEED, all_requests, button, code_of, says_all
 from tests.harness import WebPerson, running_service
 
 BEFORE = (*CONSENT, "nông dân", "tôi tên là Nguyễn Thị Hoa", "0912345678")
-MY_THANH = "Xã Mỹ Thạnh, Tây Ninh (Long An cũ), trước là Xã Mỹ Thạnh, Huyện Thủ Thừa"
+MY_THANH = "Xã Mỹ Thạnh, Tây Ninh (Long An cũ), trước là xã Mỹ Thạnh, huyện Thủ Thừa"
 
 
 async def at_place(person: WebPerson) -> None:
@@ -34,10 +34,10 @@ async def test_an_old_address_is_kept_as_todays_with_the_old_name_beside_it(
         person = WebPerson(running)
         await at_place(person)
         told = (await person.says("ấp 3, xã Mỹ Thạnh, Thủ Thừa, Long An"))[-1]["body"]
-        now = "Xã Mỹ Thạnh, Tây Ninh (Long An cũ)"
-        assert told.startswith(say("form.commune_today", old="Xã Mỹ Thạnh, Huyện Thủ Thừa", now=now))
+        now = "xã Mỹ Thạnh, Tây Ninh (Long An cũ)"
+        assert told.startswith(say("form.commune_today", old="Xã Mỹ Thạnh, huyện Thủ Thừa", now=now))
         review = await says_all(person, NEED, "bỏ qua")
-        assert f"ấp 3, {MY_THANH}" in review[-1]["body"]
+        assert f": ấp 3, x{MY_THANH[1:]}" in review[-1]["body"]
         code = code_of(await person.says("gửi"))
         [row] = await all_requests(running.database)
         assert (row.province, row.old_province, row.place) == ("tay-ninh", "long-an", "ấp 3")
@@ -50,7 +50,7 @@ async def test_an_old_address_is_kept_as_todays_with_the_old_name_beside_it(
             return shown, found
 
         shown, found = await running.database.write(look)
-        assert shown == f"ấp 3, {MY_THANH}"
+        assert shown == f"ấp 3, x{MY_THANH[1:]}"
         assert [list(ids) for ids in found] == [[row.id], [row.id]]
 
         await running.database.write(lambda c: privacy.deidentify_request(c, row.id, now=dt.datetime.now(dt.UTC)))
@@ -81,11 +81,11 @@ async def test_what_may_be_several_is_chosen_by_number(make_settings: MakeSettin
         labels = [label for label, _ in asked["choices"]]
         assert labels[:2] == ["Xã Ba Tri, Vĩnh Long (Bến Tre cũ)", "Huyện Ba Tri cũ, Vĩnh Long (Bến Tre cũ)"]
         district = (await person.says("2"))[-1]["body"]
-        assert district.endswith(say("form.commune", where="Huyện Ba Tri cũ, Vĩnh Long (Bến Tre cũ)"))
+        assert district.endswith(say("form.commune", where="huyện Ba Tri cũ, Vĩnh Long (Bến Tre cũ)"))
         need = (await person.says("xã An Hòa Tây"))[-1]["body"]  # a former commune of that district
-        assert "Xã An Hòa Tây, Huyện Ba Tri nay là" in need
+        assert "Xã An Hòa Tây, huyện Ba Tri nay là" in need
         review = await says_all(person, NEED, "bỏ qua")
-        assert "trước là Xã An Hòa Tây, Huyện Ba Tri" in review[-1]["body"]
+        assert "trước là xã An Hòa Tây, huyện Ba Tri" in review[-1]["body"]
         again = (await person.taps("s:e:place"))[-1]["body"]
         assert again == say("form.place")
         assert (await person.says("Cà Mau"))[-1]["body"] == say("form.commune", where="Cà Mau")
@@ -168,8 +168,8 @@ async def test_the_page_offers_what_the_place_may_be(choose: bool, make_settings
         assert wrong.json()["problems"] == {"place": say("problem.place.which")}
         places = wrong.json()["places"]
         assert [label for label, _ in places] == [
-            "Phường Long An, Tây Ninh (Long An cũ), trước là Phường 3, Thành phố Tân An",
-            "Phường Kiến Tường, Tây Ninh (Long An cũ), trước là Phường 3, Thị xã Kiến Tường",
+            "Phường Long An, Tây Ninh (Long An cũ), trước là Phường 3, thành phố Tân An",
+            "Phường Kiến Tường, Tây Ninh (Long An cũ), trước là Phường 3, thị xã Kiến Tường",
         ]
         if not choose:
             forged = await running.client.post("/yeu-cau", json={**answers, "place_choice": "c:00004:"})

@@ -4,12 +4,15 @@ const ITEM = /^\s*(?:(\d{1,2})[.)]|[-–•*])\s+(.*)$/;
 const ADDRESS = /https?:\/\/[^\s<>«»"]*[^\s<>«»".,;:!?)\]]/.source;
 const BEFORE_PHONE = /(?:^|[^\w./-])/.source; // no lookbehind: older iPhones would not read this file at all
 const PHONE = /(?:0[1-9]|\+84|1[89]00)[\d .]{5,12}\d(?![\w/-])/.source;
-const INLINE = new RegExp(`(${ADDRESS})|(${BEFORE_PHONE})(${PHONE})|«([^«»]{2,20})»`, "g");
+const CODE = /HT\d\d-[0-9A-Z]{6}/.source;
+const INLINE = new RegExp(`(${ADDRESS})|(${BEFORE_PHONE})(${PHONE})|«([^«»]{2,20})»|(${CODE})`, "g");
+const NOT_TO_CALL = /(?:ví dụ|mã số thuế)[^.;]*$/i; // an example is a stranger's number, a tax code is none
 const VERDICTS = { u: "useful", w: "wrong" };
 const ICONS = { m: "menu", h: "talk", a: "person", p: "place", x: "more" };
 
 const texts = document.getElementById("texts").dataset;
 const commands = new Set(texts.commands.split("|"));
+const isCommand = (word) => commands.has(word.replace(new RegExp(` ${CODE}$`), "")); // «trả lời HT26-…» too
 const assets = document.body.dataset.assets;
 
 function clone(name) {
@@ -41,19 +44,19 @@ function link(href, text) {
   return made;
 }
 
-/** Text with addresses and telephone numbers as links, and the assistant's own words («menu») to tap. */
+/** Text with addresses and telephone numbers as links, the assistant's own words («menu») to tap, codes unbroken. */
 function fill(target, text) {
   let end = 0;
   for (const found of text.matchAll(INLINE)) {
-    const [whole, address, before = "", phone, word] = found;
+    const [whole, address, before = "", phone, word, code] = found;
     let made = null;
     if (address) made = link(address, address);
-    else if (phone) made = link(`tel:${phone.replace(/[ .]/g, "")}`, phone);
-    else if (word && commands.has(word)) {
+    else if (phone && !NOT_TO_CALL.test(text.slice(0, found.index))) made = link(`tel:${phone.replace(/[ .]/g, "")}`, phone);
+    else if (word && isCommand(word)) {
       made = element("button", "word", whole);
       made.type = "button";
       made.dataset.say = word;
-    }
+    } else if (code) made = element("span", "code", code);
     if (!made) continue;
     target.append(text.slice(end, found.index) + before, made);
     end = found.index + whole.length;

@@ -6,8 +6,10 @@ import { Outbox, conversationToken, draft, forget, randomName } from "./store.js
 
 const TEXT_LIMIT = 20000;
 const TYPING_MS = 20000;
+const KEY_PAUSE_MS = 2000; // who types pauses no longer between two letters
 const HIDDEN_PAUSE_MS = 60000;
 const NEAR_END_PX = 160;
+const HIDDEN_PX = 40; // less than a line of a button
 const ERASED = "da-xoa";
 
 const find = (id) => document.getElementById(id);
@@ -21,7 +23,10 @@ const bubbles = new Map(); // own messages by id
 let lastDay = "";
 let anchor = null; // where reading begins when an answer is longer than the screen
 let anchoredAt = 0;
-let following = true; // until the person scrolls
+let following = true; // until the person scrolls back, or on through what is longer than the screen
+let live = false; // once what was said before is shown
+let typedAt = 0;
+let scrolledTo = 0;
 let noticeTimer = 0;
 let typingTimer = 0;
 
@@ -49,19 +54,34 @@ function follow() {
   log.scrollTo({ top: Math.max(log.scrollTop, top), behavior: calm.matches ? "auto" : "smooth" });
 }
 
-const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END_PX;
+const below = () => log.scrollHeight - log.scrollTop - log.clientHeight;
+const atEnd = () => below() < NEAR_END_PX;
+const offerLatest = () => (latest.hidden = below() < HIDDEN_PX);
+
+/** Only the person scrolls back: what we do goes down. */
+function noteScroll() {
+  if (log.scrollTop > scrolledTo) following = following || atEnd();
+  else if (log.scrollTop < scrolledTo) following = following && atEnd();
+  scrolledTo = log.scrollTop;
+  offerLatest();
+}
+
+const isTyping = () => Date.now() - typedAt < KEY_PAUSE_MS;
 
 function showReply(reply) {
   if (!reply.body) return; // erased after the time the notice names
   const read = atEnd();
+  const isNotice = live && !reply.turn; // nobody waits for it, so nothing else would bring it into view
+  const shows = (following || read) && !(isNotice && isTyping());
   const bubble = assistantBubble(reply);
   place(bubble, new Date(reply.at));
-  if (!anchor || (read && Date.now() - anchoredAt > TYPING_MS)) setAnchor(bubble);
+  if (!anchor || (isNotice && shows) || (read && Date.now() - anchoredAt > TYPING_MS)) setAnchor(bubble);
   if (bubble.querySelector(".choices")) {
     for (const old of log.querySelectorAll(".current")) old.classList.remove("current");
     bubble.classList.add("current");
   }
-  if (following || read) follow();
+  if (shows) follow();
+  offerLatest(); // nothing scrolls when what is new lies below
 }
 
 function showOwn(message) {
@@ -202,7 +222,9 @@ async function open() {
   for (const message of outbox.all()) showOwn({ ...message, state: "sending" });
   if (!bubbles.size) examples.hidden = false;
   log.scrollTop = anchor && bubbles.size ? anchor.offsetTop - log.offsetTop - 12 : 0;
+  scrolledTo = log.scrollTop;
   log.setAttribute("aria-live", "polite");
+  live = true;
   if (outbox.first) {
     showTyping(outbox.first.kind === "start");
     sender.wake();
@@ -225,6 +247,7 @@ function submit() {
     tell(texts.tooLong, 12);
     return;
   }
+  typedAt = 0;
   send({ text });
   say.value = "";
   draft.write("");
@@ -237,6 +260,7 @@ find("composer").addEventListener("submit", (event) => {
   submit();
 });
 say.addEventListener("input", () => {
+  typedAt = Date.now();
   draft.write(say.value);
   grow();
 });
@@ -289,8 +313,8 @@ latest.addEventListener("click", () => {
   log.scrollTo({ top: log.scrollHeight, behavior: calm.matches ? "auto" : "smooth" });
   log.focus({ preventScroll: true });
 });
-log.addEventListener("scroll", () => (latest.hidden = atEnd()), { passive: true });
-for (const gesture of ["wheel", "touchmove", "keydown"]) log.addEventListener(gesture, () => (following = false), { passive: true });
+log.addEventListener("scroll", noteScroll, { passive: true });
+for (const gesture of ["wheel", "touchmove", "keydown"]) log.addEventListener(gesture, () => (following = following && atEnd()), { passive: true });
 
 window.addEventListener("offline", () => {
   network(false);

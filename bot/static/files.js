@@ -35,6 +35,16 @@ export function watchFiles({ input, token, texts, show, tell, onSent }) {
   });
 }
 
+function copyButton(text, texts) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "choice link-button";
+  button.textContent = texts.copy;
+  const done = () => (button.textContent = texts.copied);
+  button.addEventListener("click", () => navigator.clipboard.writeText(text).then(done, () => {})); // refused: it stands above
+  return button;
+}
+
 /** The private link of a request in place of the button that asked for it, to be copied or printed. */
 export async function showLink({ button, token, texts, tell }) {
   try {
@@ -46,6 +56,7 @@ export async function showLink({ button, token, texts, tell }) {
     link.href = link.textContent = data.link;
     box.append(`${texts.link} `, link);
     button.replaceWith(box);
+    if (navigator.clipboard) box.after(copyButton(data.link, texts)); // only where the page came by https
   } catch {
     tell(texts.linkFailed, 12);
   }

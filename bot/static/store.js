@@ -37,6 +37,7 @@ function usable(kind) {
 }
 
 const storage = usable("localStorage") || usable("sessionStorage") || new PageMemory();
+const tab = usable("sessionStorage") || new PageMemory();
 
 function keep(name, value) {
   try {
@@ -69,9 +70,29 @@ export function conversationToken() {
 
 /** Remove all traces from this device. */
 export function forget() {
+  openForm.drop();
   const names = Array.from({ length: storage.length }, (_, index) => storage.key(index));
   for (const name of names) if (name.startsWith(PREFIX)) storage.removeItem(name);
 }
+
+/** The form behind a one-time link, for a reload of its tab only: `{ token, answers }`. */
+export const openForm = {
+  read() {
+    try {
+      return JSON.parse(tab.getItem(`${PREFIX}form`));
+    } catch {
+      return null;
+    }
+  },
+  write(form) {
+    try {
+      tab.setItem(`${PREFIX}form`, JSON.stringify(form));
+    } catch {
+      // full: it lasts until a reload
+    }
+  },
+  drop: () => tab.removeItem(`${PREFIX}form`),
+};
 
 export const draft = {
   read: () => storage.getItem(`${PREFIX}draft`) || "",

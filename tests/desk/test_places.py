@@ -172,18 +172,18 @@ def test_a_misspelt_name_is_asked_about_unless_it_spells_another(unit: Unit, at:
     ("typed", "label", "rest"),
     [
         ("xã Mỹ Thạnh, Thủ Thừa, Long An",
-         "Xã Mỹ Thạnh, Tây Ninh (Long An cũ), trước là Xã Mỹ Thạnh, Huyện Thủ Thừa", ""),
-        ("p3 tan an", "Phường Long An, Tây Ninh (Long An cũ), trước là Phường 3, Thành phố Tân An", ""),
-        ("P. 03, TP Tân An", "Phường Long An, Tây Ninh (Long An cũ), trước là Phường 3, Thành phố Tân An", ""),
+         "Xã Mỹ Thạnh, Tây Ninh (Long An cũ), trước là xã Mỹ Thạnh, huyện Thủ Thừa", ""),
+        ("p3 tan an", "Phường Long An, Tây Ninh (Long An cũ), trước là Phường 3, thành phố Tân An", ""),
+        ("P. 03, TP Tân An", "Phường Long An, Tây Ninh (Long An cũ), trước là Phường 3, thành phố Tân An", ""),
         ("xa my thanh thu thua longan",
-         "Xã Mỹ Thạnh, Tây Ninh (Long An cũ), trước là Xã Mỹ Thạnh, Huyện Thủ Thừa", ""),
-        ("Tân Trạch, Long An", "Xã Mỹ Lệ, Tây Ninh (Long An cũ), trước là Xã Tân Trạch, Huyện Cần Đước", ""),
+         "Xã Mỹ Thạnh, Tây Ninh (Long An cũ), trước là xã Mỹ Thạnh, huyện Thủ Thừa", ""),
+        ("Tân Trạch, Long An", "Xã Mỹ Lệ, Tây Ninh (Long An cũ), trước là xã Tân Trạch, huyện Cần Đước", ""),
         ("ấp 3 xã Bình Thạnh, Mộc Hóa, Long An",
-         "Xã Bình Hòa, Tây Ninh (Long An cũ), trước là Xã Bình Thạnh, Huyện Mộc Hóa", "ấp 3"),
-        ("F5 Gò Vấp", "Phường An Nhơn, Thành phố Hồ Chí Minh, trước là Phường 5, Quận Gò Vấp", ""),
-        ("thị trấn Vũ Thư", "Xã Vũ Thư, Hưng Yên (Thái Bình cũ), trước là Thị trấn Vũ Thư, Huyện Vũ Thư", ""),
+         "Xã Bình Hòa, Tây Ninh (Long An cũ), trước là xã Bình Thạnh, huyện Mộc Hóa", "ấp 3"),
+        ("F5 Gò Vấp", "Phường An Nhơn, Thành phố Hồ Chí Minh, trước là Phường 5, quận Gò Vấp", ""),
+        ("thị trấn Vũ Thư", "Xã Vũ Thư, Hưng Yên (Thái Bình cũ), trước là thị trấn Vũ Thư, huyện Vũ Thư", ""),
         ("Xã Mỹ Thạnh An, TP Bến Tre, Bến Tre",
-         "Phường An Hội, Vĩnh Long (Bến Tre cũ), trước là Xã Mỹ Thạnh An, Thành phố Bến Tre", ""),
+         "Phường An Hội, Vĩnh Long (Bến Tre cũ), trước là xã Mỹ Thạnh An, thành phố Bến Tre", ""),
         ("Phường Long An, Tây Ninh", "Phường Long An, Tây Ninh", ""),
         ("Xã Thái Thụy, tỉnh Hưng Yên (Thái Bình cũ)", "Xã Thái Thụy, Hưng Yên (Thái Bình cũ)", ""),
         ("Xã Sơn Tịnh, Quảng Ngãi", "Xã Sơn Tịnh, Quảng Ngãi", ""),
@@ -212,10 +212,10 @@ def test_what_people_write(typed: str, label: str, rest: str) -> None:
         ("ba tri ben tree", "Xã Ba Tri, Vĩnh Long (Bến Tre cũ)", "Huyện Ba Tri cũ, Vĩnh Long (Bến Tre cũ)"),
         ("Long An, Tây Ninh", "Phường Long An, Tây Ninh", "Tây Ninh (Long An cũ)"),
         ("xã Tân Lập, Tây Ninh", "Xã Tân Lập, Tây Ninh",
-         "Xã Mộc Hóa, Tây Ninh (Long An cũ), trước là Xã Tân Lập, Huyện Mộc Hóa"),
+         "Xã Mộc Hóa, Tây Ninh (Long An cũ), trước là xã Tân Lập, huyện Mộc Hóa"),
         ("thủ thừa", "Xã Thủ Thừa, Tây Ninh", "Huyện Thủ Thừa cũ, Tây Ninh (Long An cũ)"),
-        ("phường 4, Vĩnh Long", "Phường Long Đức, Vĩnh Long (Trà Vinh cũ), trước là Phường 4, Thành phố Trà Vinh",
-         "Phường Phước Hậu, Vĩnh Long, trước là Phường 4, Thành phố Vĩnh Long"),
+        ("phường 4, Vĩnh Long", "Phường Long Đức, Vĩnh Long (Trà Vinh cũ), trước là Phường 4, thành phố Trà Vinh",
+         "Phường Phước Hậu, Vĩnh Long, trước là Phường 4, thành phố Vĩnh Long"),
     ],
 )  # fmt: skip
 def test_what_may_be_several_is_asked_about(typed: str, first: str, others: str) -> None:
@@ -293,9 +293,12 @@ def test_the_communes_of_a_former_district() -> None:
 
 
 def test_showing_what_is_kept() -> None:
-    assert show_place("tay-ninh", None, "27694", None, "12 Hùng Vương") == "12 Hùng Vương, Phường Long An, Tây Ninh"
+    assert show_place("tay-ninh", None, "27694", None, "12 Hùng Vương") == "12 Hùng Vương, phường Long An, Tây Ninh"
     assert show_place(None, None, None, None, "Lyon, Pháp") == "Lyon, Pháp"
-    assert show_place(None, None, "27694", "27697") == "Phường Long An, trước là Phường 3, Thành phố Tân An"
+    assert show_place("tay-ninh", "long-an", "28051", in_sentence=True) == "xã Mỹ Thạnh, Tây Ninh (Long An cũ)"
+    assert show_place("tay-ninh", "long-an", None, "794", in_sentence=True).startswith("thành phố Tân An cũ, ")
+    assert show_place("ho-chi-minh", None, None, "760", in_sentence=True) == "Quận 1 cũ, Thành phố Hồ Chí Minh"
+    assert show_place(None, None, "27694", "27697") == "Phường Long An, trước là Phường 3, thành phố Tân An"
     assert show_place("hung-yen", "thai-binh", "00000") == "Hưng Yên (Thái Bình cũ)"  # a code of another release
     assert place_names("27694", "27697") == ["Long An", "3", "Tân An"]
     assert place_names(None, None) == []

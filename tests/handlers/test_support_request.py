@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.notices import word
 from handlers import desk_turn, form_answers
 from handlers.commands import FileRequest, SaveForm
 from handlers.context import Decision, DepartmentProfile, TurnContext
 from handlers.dialogue import decide
 from handlers.form import Form, Step
 from handlers.form_prompts import review
-from handlers.masking import mask_name, mask_personal_data
+from handlers.masking import mask_name, mask_name_in, mask_personal_data
 from handlers.messages import IncomingMessage, MessageKind, Reply, SentFile
 from handlers.standing import ChannelTraits, DeskNeeded, KeptForm, Standing
 from handlers.state import DialogueState
@@ -92,6 +93,35 @@ def test_a_name_is_not_taken_for_a_question(understander: Understander, name: st
     assert [type(command) for command in decision.commands] == [SaveForm]
 
 
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("nguyen thi hoa", "Nguyen Thi Hoa"), ("NGUYỄN THỊ HOA", "Nguyễn Thị Hoa"),
+        ("toi ten la dang van đức", "Dang Van Đức"), ("ẤN ĐỨC ƯỚC", "Ấn Đức Ước"), ("h'hen niê", "H'Hen Niê"),
+        ("hoa", "Hoa"), ("Nguyễn thị Hoa", "Nguyễn thị Hoa"), ("H'Hen Niê", "H'Hen Niê"),
+    ],
+)  # fmt: skip
+def test_a_name_without_small_or_capital_letters_is_capitalised(typed: str, shown: str) -> None:
+    context = TurnContext(None, DEPARTMENT, NOW, turn_key="x", standing=Standing())  # type: ignore[arg-type]
+    form = Form(agreed=True, kind="doanh-nghiep")
+    read = form_answers.read_answer(context, form, Step.NAME, typed)
+    assert isinstance(read, form_answers.Answered)
+    assert read.form.name == shown
+    organised = form_answers.read_answer(context, form, Step.ORGANISATION, "CƠ SỞ MẮM BA LÀNG")
+    assert isinstance(organised, form_answers.Answered)
+    assert organised.form.organisation == "CƠ SỞ MẮM BA LÀNG"
+
+
+def test_a_button_after_a_word_is_no_second_tap(understander: Understander) -> None:
+    context = context_of(understander, Standing(form=KeptForm(1, "a" * 32, FULL.to_json())))
+    change = IncomingMessage(MessageKind.TAP, data="s:e:name")
+    first = take(context, DialogueState(greeted=True, awaiting="form"), change)
+    assert first.replies
+    assert take(context, first.state, change).replies == ()
+    word = take(context, first.state, "sửa")
+    assert take(context, word.state, change).replies == first.replies
+
+
 def test_the_masked_review_shows_no_name_phone_or_tax_code(understander: Understander) -> None:
     context = context_of(understander, Standing(), masked=True)
     text = review(context, FULL, (), "a" * 32).text
@@ -141,7 +171,21 @@ def test_form_message_and_reply_survive_json() -> None:
 def test_masks() -> None:
     assert mask_name("Nguyễn Thị Hoa") == "N. T. Hoa"
     assert mask_name("Hoa") == "H•••"
+    assert mask_name_in("tôi là nguyen  thi HOA, xã Hoa", "Nguyễn Thị Hoa") == "tôi là N. T. Hoa, xã Hoa"
+    assert mask_name_in("Cô An lo an toàn, AN", "An") == "Cô A••• lo an toàn, AN"
+    assert mask_name_in("không tên", None) == "không tên"
     assert mask_personal_data("gọi 0272 3826199", keep=("02723826199",)) == "gọi 0272 3826199"
+
+
+def test_an_officers_word_says_how_to_write_back_where_there_are_no_buttons_and_what_was_hidden() -> None:
+    row = {"notice": "request.replied", "fields": {"code": "HT26-1T55FA", "officer": "Ba", "text": "Gọi 0912345678"}}
+    plain = word(row, with_choices=False)
+    assert plain.body.split("\n")[1:] == ["Gọi 0912345678", say("notice.write_back", code="HT26-1T55FA")]
+    assert (plain.note, plain.choices) == (None, ())
+    masked = word(row, mask_personal_data)
+    assert (masked.note, len(masked.choices)) == (say("notice.hidden"), 1)
+    assert "trả lời HT26" not in masked.text
+    assert "0912345678" not in masked.text
 
 
 def test_commands_are_never_merged_with_their_neighbours() -> None:
