@@ -27,6 +27,7 @@ class Step(StrEnum):
     COMMUNE = "commune"
     NEED = "need"
     FILES = "files"
+    TOPIC = "topic"
     REVIEW = "review"
 
 
@@ -35,7 +36,10 @@ PURPOSES: Mapping[Step, Purpose] = {
 }  # fmt: skip
 PERSONAL = frozenset({Step.KIND, Step.NAME, Step.ORGANISATION, Step.TAX, Step.PHONE, Step.PLACE, Step.COMMUNE})
 OPTIONAL = (PERSONAL - {Step.KIND}) | {Step.FILES}
-EDITABLE = (Step.KIND, Step.NAME, Step.ORGANISATION, Step.TAX, Step.PHONE, Step.PLACE, Step.NEED, Step.FILES)
+EDITABLE = (
+    Step.TOPIC, Step.KIND, Step.NAME, Step.ORGANISATION, Step.TAX, Step.PHONE, Step.PLACE, Step.NEED,
+    Step.FILES,
+)  # fmt: skip
 ORGANISED = frozenset({"doanh-nghiep", "hop-tac-xa", "to-chuc"})  # of the taxonomy's audiences
 
 
@@ -44,12 +48,14 @@ class Form:
     """What was filled in so far. ``done`` are the steps that were answered or skipped, in the order of answering.
 
     ``agreed``: whether the person consents to their data being kept for this request; None: not asked yet.
+    ``asks_topic``: they want to choose the topic themselves, which otherwise is that of the conversation.
     ``is_plain``: they said that it is a question, not a complaint or a dossier. ``commune`` and ``former_unit`` are
     codes of ``desk.places``; ``place`` is what else of the address was typed. ``takes_files``: the channel has
     files.
     """
 
     topic: str | None = None
+    asks_topic: bool = False
     question: str | None = None
     agreed: bool | None = None
     kind: str | None = None
@@ -85,7 +91,8 @@ class Form:
     def without(self, step: Step) -> Form:
         """The form in which ``step`` is asked again, the commune with its province; everything else stays."""
         gone = {step, Step.COMMUNE} if step is Step.PLACE else {step}
-        return replace(self, done=tuple(other for other in self.done if other not in gone))
+        done = tuple(other for other in self.done if other not in gone)
+        return replace(self, done=done, asks_topic=self.asks_topic or step is Step.TOPIC)
 
     def applies(self, step: Step, standing: Standing) -> bool:
         """Whether a step is asked of this person at all."""
@@ -100,10 +107,16 @@ class Form:
                 return bool(self.agreed) and self.kind in ORGANISED
             case Step.FILES:
                 return self.takes_files
+            case Step.TOPIC:
+                return self.asks_topic
             case _ if step in PERSONAL:
                 return bool(self.agreed)
             case _:
                 return True
+
+    def may_change(self, step: Step, standing: Standing) -> bool:
+        """Whether the person can change a step on the review: what they were asked, and the topic."""
+        return step is Step.TOPIC or self.applies(step, standing)
 
     def next_step(self, standing: Standing) -> Step:
         """The first step that is still to be answered; the review when there is none."""

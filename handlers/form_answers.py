@@ -11,9 +11,11 @@ from desk.text import clean_text
 from handlers import form_places
 from handlers.context import TurnContext
 from handlers.form import Answered, Form, Step, Wrong
+from handlers.form_prompts import topic_choices
 from handlers.masking import mask_personal_data
 from handlers.texts import say
 from knowledge.text import fold
+from knowledge.understanding import Outcome, QuestionContext
 
 NEED_SHORTEST = 6
 _YES = frozenset({"dong y", "co", "ok", "oke", "duoc", "dong", "y", "yes", "cho phep"})
@@ -89,6 +91,15 @@ _LEAD_IN = re.compile(
 )
 
 
+def _read_topic(context: TurnContext, form: Form, text: str) -> Result:
+    found = context.understander.understand(text, QuestionContext())
+    if found.outcome is Outcome.ANSWER and found.topic:
+        return Answered(form.answered(Step.TOPIC, topic=found.topic, asks_topic=False))
+    if not found.candidates:
+        return Wrong(say("form.topic_unclear"))
+    return Wrong(say("form.topic_which"), topic_choices(context, [candidate.topic for candidate in found.candidates]))
+
+
 def _read_organisation(context: TurnContext, form: Form, text: str) -> Result:
     del context
     name = read_organisation(text)
@@ -141,5 +152,5 @@ def reads_as(text: str) -> str | None:
 
 _READERS: dict[Step, Callable[[TurnContext, Form, str], Result]] = {
     Step.KIND: _read_kind, Step.NAME: _read_name, Step.ORGANISATION: _read_organisation, Step.TAX: _read_tax,
-    Step.PHONE: _read_phone, Step.NEED: _read_need,
+    Step.PHONE: _read_phone, Step.NEED: _read_need, Step.TOPIC: _read_topic,
 }  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from itertools import islice
 
 from desk.identity import mask_phone, mask_tax_code
 from handlers import form_places
@@ -13,9 +15,11 @@ from handlers.messages import Choice, Reply
 from handlers.standing import KeptFile
 from handlers.texts import say
 from handlers.times import show_days, show_months
+from knowledge.understanding import QuestionContext
 
 CONSENT_VERSION = "2026-11-22"
 STEPS_SHOWN = 3000
+TOPICS_SHOWN = 4
 
 
 def consent_notice(context: TurnContext) -> str:
@@ -55,6 +59,13 @@ def prompt(context: TurnContext, form: Form, step: Step, files: tuple[KeptFile, 
             use = (choice("form.use_question", f"s:use:{_mark(form.question)}"),) if form.question else ()
             body = say("form.need_known", question=form.question) if form.question else say("form.need")
             return Reply(body, choices=use)
+        case Step.TOPIC:
+            about = form.description or form.question or ""
+            found = context.understander.understand(about, QuestionContext()).candidates
+            topics = dict.fromkeys((*(candidate.topic for candidate in found), *((form.topic,) if form.topic else ())))
+            return Reply(
+                say("form.topic"), choices=(*topic_choices(context, topics), choice("form.topic_open", "s:t:"))
+            )
         case Step.FILES:
             finish = choice("form.files_done", "s:done") if files else choice("form.skip", "s:skip:files")
             return Reply(say("form.files"), choices=(finish,), ask="files")
@@ -73,6 +84,11 @@ def _mark(text: str | None) -> str:
     return hashlib.sha256((text or "").encode()).hexdigest()[:6]
 
 
+def topic_choices(context: TurnContext, topics: Iterable[str]) -> tuple[Choice, ...]:
+    """Topics to tap, at most ``TOPICS_SHOWN``."""
+    return tuple(Choice(context.knowledge.label(topic), f"s:t:{topic}") for topic in islice(topics, TOPICS_SHOWN))
+
+
 # -- review -------------------------------------------------------------------------------------------------------
 
 
@@ -80,9 +96,9 @@ def shown_fields(context: TurnContext, form: Form, files: tuple[KeptFile, ...]) 
     """What was filled in, as it may be shown on this channel; nothing for a step that is not asked."""
     masked = context.traits.masks_people
     organised = form.kind in ORGANISED
-    values: dict[Step, str | None] = {}
+    values: dict[Step, str | None] = {Step.TOPIC: context.knowledge.label(form.topic)} if form.topic else {}
     if form.agreed:
-        values = {
+        values |= {
             Step.KIND: context.knowledge.taxonomy.audiences.get(form.kind or "", "").split(":")[0],
             Step.NAME: mask_name(form.name) if masked and form.name else form.name,
             Step.PHONE: mask_phone(form.phone) if masked and form.phone else _national(form.phone),
@@ -120,8 +136,6 @@ def review(context: TurnContext, form: Form, files: tuple[KeptFile, ...], key: s
     """Everything on one screen: send it, change something, or not send it."""
     shown = shown_fields(context, form, files)
     lines = [say("form.line", label=say(f"form.label.{step.value}"), value=value) for step, value in shown.items()]
-    if form.topic:
-        lines.insert(0, say("form.line", label=say("form.label.topic"), value=context.knowledge.label(form.topic)))
     note = say("form.review_note") if form.agreed else say("form.review_anonymous")
     choices = (
         choice("form.send", f"s:send:{key[:12]}"), choice("form.change", "s:edit"), choice("form.stop", "s:stop"),
@@ -131,6 +145,6 @@ def review(context: TurnContext, form: Form, files: tuple[KeptFile, ...], key: s
 
 def edit_menu(context: TurnContext, form: Form) -> Reply:
     """Which answer to change."""
-    asked = [step for step in EDITABLE if form.applies(step, context.desk)]
+    asked = [step for step in EDITABLE if form.may_change(step, context.desk)]
     choices = [Choice(say(f"form.label.{step.value}"), f"s:e:{step.value}") for step in asked]
     return Reply(say("form.which"), choices=(*choices, choice("form.change_nothing", "s:go")))

@@ -202,7 +202,7 @@ def _again(context: TurnContext, state: DialogueState, form: Form, wrong: Wrong 
     if isinstance(wrong, str):
         wrong = Wrong(wrong)
     ask = usual.ask if usual.ask != "contact" else None  # the messenger's form stands above, once is enough
-    reply = Reply(wrong.text, choices=(*wrong.choices, *usual.choices), ask=ask)
+    reply = Reply(wrong.text, choices=tuple(dict.fromkeys((*wrong.choices, *usual.choices))), ask=ask)
     saved = (SaveForm(wrong.form.to_json()),) if wrong.form else ()
     return Decision(replace(state, choices=reply.choices, awaiting=AWAITING), (reply,), commands=saved)
 
@@ -322,6 +322,8 @@ def _tap_step(context: TurnContext, state: DialogueState, form: Form, action: st
             return _ask(context, state, form.answered(step, kind=rest))
         case "p" | "c" | "pk" if step is Step.PLACE or (step is Step.COMMUNE and action == "c"):
             return _tap_place(context, state, form, f"{action}:{rest}")
+        case "t" if step is Step.TOPIC and (not rest or rest in context.knowledge.topics):
+            return _ask(context, state, form.answered(step, topic=rest or None, asks_topic=False))
         case "use" if step is Step.NEED and form.question:
             return _take(context, state, form, step, form.question)
         case "plain":
@@ -348,7 +350,7 @@ def edit(context: TurnContext, state: DialogueState, step: Step | None) -> Decis
     form = current(context)
     if form is None:
         return resume(context, state)
-    if step is None or not form.applies(step, context.desk):
+    if step is None or not form.may_change(step, context.desk):
         reply = form_prompts.edit_menu(context, form)
         return Decision(replace(state, choices=reply.choices, awaiting=AWAITING), (reply,))
     return _ask(context, state, form.without(step))

@@ -104,11 +104,12 @@ async def test_every_field_can_be_changed_before_sending(sqlite_settings, unders
         fields = (await person.says("sửa"))[-1]["choices"]
         assert [label for label, _ in fields][:-1] == [
             say(f"form.label.{step}")
-            for step in ("kind", "name", "organisation", "tax", "phone", "place", "need", "files")
+            for step in ("topic", "kind", "name", "organisation", "tax", "phone", "place", "need", "files")
         ]
         changes = {
             "s:e:name": "Trần Văn Mười", "s:e:organisation": "Tổ hợp Ba Làng", "s:e:phone": "0987654321",
-            "s:e:place": "phường 4, TP Trà Vinh, Trà Vinh", "s:e:need": "Xin tư vấn chứng nhận VietGAP cho vườn dừa.",
+            "s:e:place": "phường 4, TP Trà Vinh, Trà Vinh", "s:e:topic": "truy xuất nguồn gốc",
+            "s:e:need": "Xin tư vấn chứng nhận VietGAP cho vườn dừa.",
         }  # fmt: skip
         for tap, text in changes.items():
             await person.taps(tap)
@@ -121,6 +122,7 @@ async def test_every_field_can_be_changed_before_sending(sqlite_settings, unders
         assert (row.name, row.organisation, row.tax_code) == ("Trần Văn Mười", "Tổ hợp Ba Làng", None)
         assert (row.phone, row.province, row.old_province) == ("+84987654321", "vinh-long", "tra-vinh")
         assert row.former_unit == "29236"
+        assert row.topic == "truy-xuat-nguon-goc"
 
 
 async def test_confirming_twice_at_once_files_one(make_settings: MakeSettings, understander) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -73,6 +74,42 @@ def test_only_the_button_of_this_form_sends_it(understander: Understander) -> No
     old = take(context, state, IncomingMessage(MessageKind.TAP, data="s:send:" + "b" * 12))
     assert old.commands == ()
     assert old.replies[-1].choices[0].label == say("form.send")
+
+
+def _saved(decision: Decision) -> Form:
+    return Form.from_json(next(command.data for command in decision.commands if isinstance(command, SaveForm)))
+
+
+def test_the_topic_of_a_request_can_be_changed(understander: Understander) -> None:
+    def after(form: Form, message: str | IncomingMessage) -> Decision:
+        kept = Standing(form=KeptForm(1, "a" * 32, form.to_json()))
+        return take(context_of(understander, kept), DialogueState(greeted=True, awaiting="form"), message)
+
+    def tapped(data: str) -> IncomingMessage:
+        return IncomingMessage(MessageKind.TAP, data=data)
+
+    told = "Xin Sở chỉ giúp cách đăng ký mã vạch cho chai nước mắm"
+    form = replace(FULL, topic="nhan-hieu", description=told)
+    assert "s:e:topic" in [choice.data for choice in after(form, "sửa").replies[-1].choices]
+    asked = after(form, tapped("s:e:topic"))
+    assert [choice.data for choice in asked.replies[-1].choices][:1] == ["s:t:ma-so-ma-vach"]
+    assert asked.replies[-1].choices[-1].label == say("form.topic_open")
+    form = _saved(asked)
+    label = understander.knowledge.label("ma-so-ma-vach")
+    for answer in ("mã vạch", tapped("s:t:ma-so-ma-vach")):
+        changed = after(form, answer)
+        assert label in changed.replies[-1].body
+        assert changed.replies[-1].heading == say("form.review")
+        assert (
+            next(c for c in after(_saved(changed), "gửi").commands if isinstance(c, FileRequest)).topic
+            == "ma-so-ma-vach"
+        )
+    unclear = after(form, "qwerty zxcvb")
+    assert unclear.commands == ()
+    assert len({choice.data for choice in unclear.replies[-1].choices}) == len(unclear.replies[-1].choices)
+    left = _saved(after(form, tapped("s:t:")))
+    assert left.topic is None
+    assert left.next_step(Standing()) is Step.REVIEW
 
 
 def test_the_log_keeps_nothing_of_the_form(understander: Understander) -> None:
