@@ -57,11 +57,15 @@ def mask_name_in(text: str, name: str | None) -> str:
         return text
     if len(words) == 1:
         return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: mask_name(name), text)
-    folded = "".join((fold(letter) or letter)[0] for letter in text)  # a letter for a letter: places stay the same
-    wanted = r"\s+".join(re.escape("".join((fold(letter) or letter)[0] for letter in word)) for word in words)
-    for found in reversed(list(re.finditer(rf"(?<!\w){wanted}(?!\w)", folded))):
+    wanted = r"\s+".join(re.escape(_letter_by_letter(word)) for word in words)
+    for found in reversed(list(re.finditer(rf"(?<!\w){wanted}(?!\w)", _letter_by_letter(text)))):
         text = f"{text[: found.start()]}{mask_name(name)}{text[found.end() :]}"
     return text
+
+
+def _letter_by_letter(text: str) -> str:
+    """Small and without diacritics, of the same length: what is found in it stands at the same place in the text."""
+    return "".join((fold(letter) or letter)[0] for letter in text)
 
 
 def mask_within(value: Any) -> Any:
